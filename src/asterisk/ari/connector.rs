@@ -1,0 +1,281 @@
+//! One connection after the other, for as long as the process lives.
+
+use std::sync::Arc;
+
+use rand::rngs::StdRng;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tracing::{Instrument as _, debug, info, info_span, warn};
+
+use super::backoff::Backoff;
+use super::counters::Counters;
+use super::loss::Loss;
+use super::rest::Rest;
+use super::stream::{EventStream, Heard};
+use super::translate;
+use super::tuning::Tuning;
+use crate::asterisk::{PbxNews, PbxReport};
+use crate::clock::Clock;
+use crate::config;
+use crate::model::{Moment, PbxName};
+use crate::tracker::event::{PbxEvent, Snapshot};
+
+/// Hears one Asterisk over ARI and reports.
+///
+/// After each connect it subscribes, filters, and asks for everything Asterisk knows, and only then
+/// does it report: [`PbxNews::Known`], then events, then [`PbxNews::Lost`], and so on. A restarted
+/// Asterisk is no special case.
+#[derive(Debug)]
+pub struct Connector {
+    pbx: PbxName,
+    ari: config::Ari,
+    clock: Clock,
+    tuning: Tuning,
+    counters: Arc<Counters>,
+}
+
+impl Connector {
+    /// Prepares to hear an Asterisk; nothing is sent yet.
+    #[must_use]
+    pub fn new(pbx: PbxName, ari: config::Ari, clock: Clock) -> Self {
+        Self {
+            pbx,
+            ari,
+            clock,
+            tuning: Tuning::default(),
+            counters: Arc::default(),
+        }
+    }
+
+    /// Waits and takes otherwise than by default.
+    #[must_use]
+    pub fn with_tuning(self, tuning: Tuning) -> Self {
+        Self { tuning, ..self }
+    }
+
+    /// What is counted while it runs.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Hears and reports until nobody takes the reports any more.
+    ///
+    /// A full report queue is waited for, which is safe for Asterisk: the socket is read on all the
+    /// while, and given up when too much waits.
+    pub async fn run(self, reports: mpsc::Sender<PbxReport>) {
+        let span = info_span!("ari", pbx = %self.pbx);
+        self.hear_on_and_on(reports).instrument(span).await;
+    }
+
+    async fn hear_on_and_on(&self, reports: mpsc::Sender<PbxReport>) {
+        let rng: StdRng = rand::make_rng();
+        let mut backoff = Backoff::new(self.tuning.retry_min, self.tuning.retry_max, rng);
+        let closed = reports.clone();
+        let mut reporter = Reporter::new(self, reports);
+        loop {
+            let connected = tokio::select! {
+                () = closed.closed() => return,
+                connected = self.connect() => connected,
+            };
+            let loss = match connected {
+                Ok((stream, news)) => {
+                    let since = self.clock.now();
+                    let Some(loss) = self.hear(stream, news, &mut reporter).await else {
+                        return;
+                    };
+                    if self.clock.now().since(since) >= self.tuning.held_min {
+                        backoff.reset();
+                    }
+                    loss
+                }
+                Err(loss) => {
+                    self.counters.count_failed_attempt();
+                    reporter.not_connected(&loss).await;
+                    loss
+                }
+            };
+            tokio::select! {
+                () = closed.closed() => return,
+                () = self.wait_after(&loss, &mut backoff) => {}
+            }
+        }
+    }
+
+    /// One connection, from the comparison to its loss; `None` if nobody takes the reports any more.
+    async fn hear(
+        &self,
+        mut stream: EventStream,
+        news: PbxNews,
+        reporter: &mut Reporter<'_>,
+    ) -> Option<Loss> {
+        self.counters.count_connection();
+        reporter.connected(news).await;
+        if let Some(loss) = self.follow(&mut stream, reporter).await {
+            self.counters.count_loss();
+            reporter.lost(&loss).await;
+            return Some(loss);
+        }
+        stream.close().await;
+        None
+    }
+
+    /// Connects and compares. What Asterisk reports from the subscription on is kept and told after
+    /// the snapshot, so that nothing falls between the two.
+    async fn connect(&self) -> Result<(EventStream, PbxNews), Loss> {
+        let mut stream = EventStream::open(&self.ari, &self.ari.app, true, self.clock, &self.tuning).await?;
+        let (snapshot, unusable) = stream.rest().snapshot().await?;
+        if unusable > 0 {
+            self.counters.count_untranslatable(unusable);
+            warn!(
+                unusable,
+                "Asterisk lists channels, bridges or endpoints without an id"
+            );
+        }
+        let heard = stream.waiting().await?;
+        let meanwhile = heard.iter().filter_map(|heard| self.translated(heard)).collect();
+        Ok((stream, PbxNews::Known { snapshot, meanwhile }))
+    }
+
+    /// Passes on what happens, until the loss; `None` if nobody takes the reports any more.
+    async fn follow(&self, stream: &mut EventStream, reporter: &mut Reporter<'_>) -> Option<Loss> {
+        loop {
+            // A running comparison with `stream.rest().snapshot()`, every few seconds, belongs here as
+            // another branch: subscriptions are known to be lost without a word.
+            let heard = tokio::select! {
+                () = reporter.closed() => return None,
+                heard = stream.next() => match heard {
+                    Ok(heard) => heard,
+                    Err(loss) => return Some(loss),
+                },
+            };
+            if let Some(event) = self.translated(&heard) {
+                reporter.send(heard.at, PbxNews::Event(event)).await;
+            }
+        }
+    }
+
+    async fn wait_after(&self, loss: &Loss, backoff: &mut Backoff) {
+        if matches!(loss, Loss::Replaced { .. }) {
+            self.leave_it_to_the_other().await;
+        }
+        let pause = backoff.pause();
+        debug!(?pause, "trying again after a pause");
+        sleep(pause).await;
+    }
+
+    fn translated(&self, heard: &Heard) -> Option<PbxEvent> {
+        match translate::event(&heard.text) {
+            Ok(event) => {
+                self.counters.count_events(usize::from(event.is_some()));
+                event
+            }
+            Err(error) => {
+                self.counters.count_untranslatable(1);
+                warn!(%error, "Asterisk sent an event that makes no sense");
+                None
+            }
+        }
+    }
+
+    /// Waits while the listener that took the application over is there, but not for ever: it may be
+    /// gone without Asterisk having noticed. Two listeners that took the application from each other
+    /// at every turn would both be deaf.
+    async fn leave_it_to_the_other(&self) {
+        let Ok(rest) = Rest::new(&self.ari, &self.ari.app, self.tuning.request_max) else {
+            return;
+        };
+        let gone = async {
+            while !matches!(rest.application_exists().await, Ok(false)) {
+                sleep(self.tuning.replaced_poll).await;
+            }
+        };
+        if timeout(self.tuning.replaced_max, gone).await.is_ok() {
+            info!("the other listener is gone");
+        } else {
+            warn!(app = %self.ari.app, "taking the application back from the other listener");
+        }
+    }
+}
+
+/// Where reports go, and what was last said of the connection.
+struct Reporter<'a> {
+    connector: &'a Connector,
+    reports: mpsc::Sender<PbxReport>,
+    /// The moment of the last report; none may be earlier.
+    latest: Moment,
+    /// The reason that was last given for there being no connection; `None` while there is one.
+    reason: Option<String>,
+}
+
+impl<'a> Reporter<'a> {
+    fn new(connector: &'a Connector, reports: mpsc::Sender<PbxReport>) -> Self {
+        Self {
+            connector,
+            reports,
+            latest: Moment::default(),
+            reason: None,
+        }
+    }
+
+    /// Comes back when nobody takes the reports any more.
+    async fn closed(&self) {
+        self.reports.closed().await;
+    }
+
+    async fn connected(&mut self, news: PbxNews) {
+        self.reason = None;
+        if let PbxNews::Known { snapshot, meanwhile } = &news {
+            let Snapshot {
+                channels,
+                bridges,
+                endpoints,
+            } = snapshot;
+            info!(
+                channels = channels.len(),
+                bridges = bridges.len(),
+                endpoints = endpoints.len(),
+                meanwhile = meanwhile.len(),
+                "connected to the PBX and compared"
+            );
+        }
+        self.send(self.connector.clock.now(), news).await;
+    }
+
+    async fn lost(&mut self, loss: &Loss) {
+        if let Loss::Overflow(_) = loss {
+            self.connector.counters.count_overflow();
+        }
+        let reason = loss.to_string();
+        warn!(reason, "the connection to the PBX is lost");
+        self.say_lost(reason).await;
+    }
+
+    /// Speaks of a failed attempt only if it failed for another reason than the one before.
+    async fn not_connected(&mut self, loss: &Loss) {
+        let reason = loss.to_string();
+        if self.reason.as_ref() == Some(&reason) {
+            debug!(reason, "still not connected to the PBX");
+            return;
+        }
+        warn!(reason, "cannot connect to the PBX");
+        self.say_lost(reason).await;
+    }
+
+    async fn say_lost(&mut self, reason: String) {
+        self.reason = Some(reason.clone());
+        self.send(self.connector.clock.now(), PbxNews::Lost { reason })
+            .await;
+    }
+
+    async fn send(&mut self, at: Moment, news: PbxNews) {
+        self.latest = self.latest.max(at);
+        let report = PbxReport {
+            pbx: self.connector.pbx.clone(),
+            at: self.latest,
+            news,
+        };
+        // Fails only if nobody takes the reports any more, which is noticed everywhere.
+        let _ = self.reports.send(report).await;
+    }
+}

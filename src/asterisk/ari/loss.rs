@@ -1,0 +1,101 @@
+//! Why there is no connection.
+
+use std::time::Duration;
+
+use tokio_tungstenite::tungstenite;
+
+use super::rest::ANSWER_BYTES_MAX;
+use super::translate::TranslationError;
+
+/// Why a connection could not be made, or is gone. Its text is for the operator: it names the user
+/// and what to look at, and holds no password and no phone number.
+#[derive(Debug, thiserror::Error)]
+pub enum Loss {
+    /// `url` of the `[[pbx]]` is no `http` or `https` address, or the user name cannot be sent.
+    #[error("`url`, `username` or `password` cannot be used: {0}")]
+    Settings(String),
+    /// The HTTP client could not be made.
+    #[error("the HTTP client cannot be made: {0}")]
+    Client(#[source] reqwest::Error),
+    /// Asterisk does not accept the credentials.
+    #[error(
+        "{request}: Asterisk refused the user `{username}` ({status}); name and password must be those of a \
+         `type = user` section of ari.conf, without `read_only = yes`"
+    )]
+    Denied {
+        /// What was asked for.
+        request: &'static str,
+        /// As whom.
+        username: String,
+        /// 401 or 403.
+        status: u16,
+    },
+    /// There is nothing there.
+    #[error(
+        "{request}: not found (404); is ARI enabled in ari.conf and http.conf, and does `url` end in /ari?"
+    )]
+    NotFound {
+        /// What was asked for.
+        request: &'static str,
+    },
+    /// Asterisk cannot or will not.
+    #[error("{request}: Asterisk answered {status}")]
+    Status {
+        /// What was asked for.
+        request: &'static str,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// Nothing came in time.
+    #[error("{request}: no answer within {wait:?}")]
+    NoAnswer {
+        /// What was asked for.
+        request: &'static str,
+        /// How long it was waited for.
+        wait: Duration,
+    },
+    /// The request could not be made, or its answer not be read.
+    #[error("{request}: {reason}")]
+    Failed {
+        /// What was asked for.
+        request: &'static str,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The answer is too much.
+    #[error("{request}: the answer is larger than {ANSWER_BYTES_MAX} bytes")]
+    AnswerTooLarge {
+        /// What was asked for.
+        request: &'static str,
+    },
+    /// The answer is not what it should be.
+    #[error(transparent)]
+    Answer(#[from] TranslationError),
+    /// Asterisk closed the WebSocket, with or without a close frame.
+    #[error("Asterisk closed the WebSocket")]
+    Closed,
+    /// The WebSocket failed.
+    #[error("the WebSocket broke: {0}")]
+    Broken(#[source] Box<tungstenite::Error>),
+    /// Neither an event nor a pong came in time.
+    #[error("nothing was heard for {0:?}")]
+    Silent(Duration),
+    /// More messages waited than the queue holds.
+    #[error("more than {0} messages were waiting to be translated")]
+    Overflow(usize),
+    /// Another WebSocket took the application over.
+    #[error(
+        "another listener connected with the ARI application name `{app}`; every callrelay needs an `app` of \
+         its own"
+    )]
+    Replaced {
+        /// The application.
+        app: String,
+    },
+}
+
+impl From<tungstenite::Error> for Loss {
+    fn from(error: tungstenite::Error) -> Self {
+        Self::Broken(Box::new(error))
+    }
+}

@@ -1,0 +1,237 @@
+//! The WebSocket. The task that reads it does nothing else: what it reads it stamps and queues.
+//!
+//! Asterisk writes events with a time limit (`websocket_write_timeout` in ari.conf, 100 ms unless
+//! configured) and cuts off whoever does not take them, without a close frame; what happens until
+//! the next connection is not told. So nothing here waits for anybody: if the queue is full, the
+//! connection is given up and counted.
+//!
+//! See <https://docs.asterisk.org/Latest_API/API_Documentation/Asterisk_REST_Interface/Events_REST_API/#eventwebsocket>.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use futures::stream::{SplitSink, SplitStream};
+use futures::{SinkExt as _, StreamExt as _};
+use http::header::AUTHORIZATION;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Bytes, Message, Utf8Bytes};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+
+use super::loss::Loss;
+use super::rest::Rest;
+use super::tuning::Tuning;
+use crate::clock::Clock;
+use crate::model::Moment;
+
+/// Bytes of one message at the most. An event takes one or two thousand; a bridge names all its
+/// channels, so that a large conference takes more.
+const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes read at a time. Events come in bursts of a few dozen.
+const READ_BYTES: usize = 64 * 1024;
+/// Bytes that may wait to be written: pings, pongs and one close frame, each under 140 bytes.
+const WRITE_BYTES_MAX: usize = 4 * 1024;
+/// How long a farewell may take.
+const FAREWELL_MAX: Duration = Duration::from_secs(1);
+
+type Ws = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// A text as Asterisk sent it.
+#[derive(Debug)]
+pub(super) struct Frame {
+    /// When it was read.
+    pub(super) at: Moment,
+    /// The text.
+    pub(super) text: Utf8Bytes,
+}
+
+/// An open WebSocket. Dropping it closes it in the background.
+#[derive(Debug)]
+pub(super) struct Socket {
+    frames: mpsc::Receiver<Frame>,
+    /// Until its loss was told.
+    task: Option<JoinHandle<Loss>>,
+    /// Dropped with the socket, which is how the task learns of it.
+    open: oneshot::Sender<()>,
+}
+
+impl Socket {
+    /// Connects, and begins to read.
+    pub(super) async fn open(rest: &Rest, clock: Clock, tuning: &Tuning) -> Result<Self, Loss> {
+        let ws = connect(rest).await?;
+        let (queue, frames) = mpsc::channel(tuning.queue_max);
+        let (open, closing) = oneshot::channel();
+        let task = tokio::spawn(serve(ws, queue, closing, clock, *tuning));
+        Ok(Self {
+            frames,
+            task: Some(task),
+            open,
+        })
+    }
+
+    /// The next text, in order; what was read before a loss comes before the loss. May be dropped
+    /// while it waits.
+    pub(super) async fn next(&mut self) -> Result<Frame, Loss> {
+        match self.frames.recv().await {
+            Some(frame) => Ok(frame),
+            None => Err(self.loss().await),
+        }
+    }
+
+    /// What has been read and not been taken yet, without waiting.
+    pub(super) async fn waiting(&mut self) -> Result<Vec<Frame>, Loss> {
+        let mut frames = Vec::new();
+        loop {
+            match self.frames.try_recv() {
+                Ok(frame) => frames.push(frame),
+                Err(mpsc::error::TryRecvError::Empty) => return Ok(frames),
+                Err(mpsc::error::TryRecvError::Disconnected) => return Err(self.loss().await),
+            }
+        }
+    }
+
+    /// Says farewell and closes. An Asterisk that is merely left warns its operator.
+    pub(super) async fn close(mut self) {
+        drop(self.open);
+        if let Some(task) = self.task.take() {
+            let _ = task.await;
+        }
+    }
+
+    async fn loss(&mut self) -> Loss {
+        let Some(task) = &mut self.task else {
+            return Loss::Closed;
+        };
+        // A task that was cancelled with the runtime, or that panicked, has closed the socket too.
+        let loss = task.await.unwrap_or(Loss::Closed);
+        self.task = None;
+        loss
+    }
+}
+
+async fn connect(rest: &Rest) -> Result<Ws, Loss> {
+    let name = "GET /events";
+    let mut request = rest.events_url()?.as_str().into_client_request()?;
+    request.headers_mut().insert(AUTHORIZATION, rest.authorization());
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(WRITE_BYTES_MAX)
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX));
+    let without_delay = true;
+    match timeout(
+        rest.wait(),
+        connect_async_with_config(request, Some(config), without_delay),
+    )
+    .await
+    {
+        Ok(Ok((ws, _))) => Ok(ws),
+        Ok(Err(tungstenite::Error::Http(response))) => Err(rest.refused(name, response.status())),
+        Ok(Err(error)) => Err(Loss::Failed {
+            request: name,
+            reason: error.to_string(),
+        }),
+        Err(_) => Err(Loss::NoAnswer {
+            request: name,
+            wait: rest.wait(),
+        }),
+    }
+}
+
+/// Reads and keeps alive until either fails or the socket is dropped.
+async fn serve(
+    ws: Ws,
+    queue: mpsc::Sender<Frame>,
+    closing: oneshot::Receiver<()>,
+    clock: Clock,
+    tuning: Tuning,
+) -> Loss {
+    let (mut sink, stream) = ws.split();
+    let heard = Arc::new(LastHeard::new(clock.now()));
+    tokio::select! {
+        biased;
+        loss = read(stream, &queue, clock, &heard) => loss,
+        loss = keep_alive(&mut sink, clock, &heard, &tuning) => loss,
+        _ = closing => {
+            let _ = timeout(FAREWELL_MAX, sink.close()).await;
+            Loss::Closed
+        }
+    }
+}
+
+/// When anything was last read.
+struct LastHeard(AtomicU64);
+
+impl LastHeard {
+    fn new(at: Moment) -> Self {
+        Self(AtomicU64::new(at.as_micros()))
+    }
+
+    fn set(&self, at: Moment) {
+        self.0.store(at.as_micros(), Relaxed);
+    }
+
+    fn at(&self) -> Moment {
+        Moment::from_micros(self.0.load(Relaxed))
+    }
+}
+
+async fn read(
+    mut stream: SplitStream<Ws>,
+    queue: &mpsc::Sender<Frame>,
+    clock: Clock,
+    heard: &LastHeard,
+) -> Loss {
+    loop {
+        let message = match stream.next().await {
+            Some(Ok(message)) => message,
+            Some(Err(error)) => return error.into(),
+            None => return Loss::Closed,
+        };
+        let at = clock.now();
+        heard.set(at);
+        match message {
+            Message::Text(text) => match queue.try_send(Frame { at, text }) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => return Loss::Overflow(queue.max_capacity()),
+                Err(TrySendError::Closed(_)) => return Loss::Closed,
+            },
+            Message::Close(_) => return Loss::Closed,
+            // Pings are answered by the library, pongs count as heard, and ARI sends no binary.
+            Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_) => {}
+        }
+    }
+}
+
+/// Pings, and gives up when nothing comes: a connection whose other end vanished looks open.
+async fn keep_alive(
+    sink: &mut SplitSink<Ws, Message>,
+    clock: Clock,
+    heard: &LastHeard,
+    tuning: &Tuning,
+) -> Loss {
+    let mut next_ping = clock.now() + tuning.ping_every;
+    loop {
+        let now = clock.now();
+        let silent_at = heard.at() + tuning.silence_max;
+        if now >= silent_at {
+            return Loss::Silent(tuning.silence_max);
+        }
+        if now >= next_ping {
+            next_ping = now + tuning.ping_every;
+            match timeout(tuning.silence_max, sink.send(Message::Ping(Bytes::new()))).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return error.into(),
+                Err(_) => return Loss::Silent(tuning.silence_max),
+            }
+        }
+        sleep(silent_at.min(next_ping).since(now)).await;
+    }
+}

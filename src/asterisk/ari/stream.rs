@@ -1,0 +1,111 @@
+//! One connection: the events of an application, from subscription to loss.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tracing::{debug, warn};
+
+use super::filter::DISALLOWED;
+use super::loss::Loss;
+use super::rest::Rest;
+use super::socket::{Frame, Socket};
+use super::translate;
+use super::tuning::Tuning;
+use crate::clock::Clock;
+use crate::config;
+use crate::model::Moment;
+
+/// How long taking the subscription back may take.
+const FAREWELL_MAX: Duration = Duration::from_secs(1);
+
+/// The events of every channel and bridge of an Asterisk, as it sends them.
+#[derive(Debug)]
+pub struct EventStream {
+    rest: Rest,
+    socket: Socket,
+}
+
+/// An event as Asterisk sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// When it was read.
+    pub at: Moment,
+    /// Its JSON text.
+    pub text: String,
+}
+
+impl EventStream {
+    /// Connects under the application name `app`, which nobody else may use, and subscribes. With
+    /// `filtered`, Asterisk is asked to keep back what does not matter ([`DISALLOWED`]); an Asterisk
+    /// that cannot is heard all the same.
+    pub async fn open(
+        ari: &config::Ari,
+        app: &str,
+        filtered: bool,
+        clock: Clock,
+        tuning: &Tuning,
+    ) -> Result<Self, Loss> {
+        let rest = Rest::new(ari, app, tuning.request_max)?;
+        let socket = Socket::open(&rest, clock, tuning).await?;
+        rest.subscribe().await?;
+        let disallowed: &[&str] = if filtered { &DISALLOWED } else { &[] };
+        match filter(&rest, disallowed).await {
+            Ok(missing) if missing.is_empty() => {}
+            Ok(missing) => warn!(
+                ?missing,
+                "Asterisk does not filter all the events it was asked to"
+            ),
+            Err(reason) => warn!(%reason, "Asterisk does not filter events"),
+        }
+        Ok(Self { rest, socket })
+    }
+
+    /// The next event, in order. May be dropped while it waits.
+    pub async fn next(&mut self) -> Result<Heard, Loss> {
+        let frame = self.socket.next().await?;
+        self.heard(&frame)
+    }
+
+    /// Takes the subscription back, says farewell and closes. An Asterisk that is merely left warns
+    /// its operator, or (16) goes on preparing events for nobody.
+    pub async fn close(self) {
+        if let Ok(Err(reason)) = timeout(FAREWELL_MAX, self.rest.unsubscribe()).await {
+            debug!(%reason, "the subscription was not taken back");
+        }
+        self.socket.close().await;
+    }
+
+    /// The events that were read and not been taken yet, without waiting.
+    pub(super) async fn waiting(&mut self) -> Result<Vec<Heard>, Loss> {
+        let frames = self.socket.waiting().await?;
+        frames.iter().map(|frame| self.heard(frame)).collect()
+    }
+
+    /// How to ask this Asterisk.
+    pub(super) const fn rest(&self) -> &Rest {
+        &self.rest
+    }
+
+    fn heard(&self, frame: &Frame) -> Result<Heard, Loss> {
+        if translate::says_replaced(&frame.text) {
+            return Err(Loss::Replaced {
+                app: self.rest.app().to_owned(),
+            });
+        }
+        Ok(Heard {
+            at: frame.at,
+            text: frame.text.as_str().to_owned(),
+        })
+    }
+}
+
+/// Sets the filter and checks it. Tells which kinds Asterisk did not take.
+async fn filter(rest: &Rest, disallowed: &[&'static str]) -> Result<Vec<&'static str>, Loss> {
+    rest.filter(disallowed).await?;
+    let filtered = rest.filtered().await?;
+    Ok(disallowed
+        .iter()
+        .copied()
+        .filter(|kind| !filtered.iter().any(|found| found == kind))
+        .collect())
+}

@@ -1,0 +1,11 @@
+//! What stands between an Asterisk and the tracker: connect, compare, translate.
+//!
+//! [`ari`] hears an Asterisk over its REST interface and turns what it says into [`PbxReport`]s;
+//! [`recording`] reads and writes event streams as files. Nothing here concludes anything: who talks
+//! to whom is the tracker's business.
+
+pub mod ari;
+pub mod recording;
+mod report;
+
+pub use report::{PbxNews, PbxReport};

@@ -1,0 +1,174 @@
+//! `callrelay replay`: runs a recorded stream through the tracker and prints what it concluded.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde::Serialize;
+
+use crate::asterisk::ari::translate;
+use crate::asterisk::recording::{self, Origin};
+use crate::config;
+use crate::model::Moment;
+use crate::tracker::{Conclusion, EndpointMap, Patience, Tracker, What};
+
+/// `callrelay replay FILE`
+#[derive(Args, Debug)]
+pub struct ReplayArgs {
+    /// The recording, as `callrelay record` writes it (`-` for standard input)
+    file: PathBuf,
+    /// A TOML table of endpoint patterns and phones, as `[pbx.endpoints]`
+    #[arg(long, value_name = "MAP.toml")]
+    endpoints: Option<PathBuf>,
+    /// Endpoint names that lead outside; may be given several times [default: trunk*]
+    #[arg(long, value_name = "GLOB")]
+    trunk: Vec<String>,
+    /// Say with each line which report of the PBX led to it
+    #[arg(long)]
+    why: bool,
+}
+
+/// Runs the command: one JSON object a line on `out`, what could not be read on `err`.
+pub fn run(args: &ReplayArgs, out: &mut impl Write, err: &mut impl Write) -> anyhow::Result<()> {
+    let pairs = match &args.endpoints {
+        Some(path) => config::load_endpoints(path)?,
+        None => Vec::new(),
+    };
+    let trunks = if args.trunk.is_empty() {
+        vec!["trunk*".to_owned()]
+    } else {
+        args.trunk.clone()
+    };
+    let endpoints = EndpointMap::new(&pairs, &trunks)?;
+    if args.file.as_os_str() == "-" {
+        return replay(std::io::stdin().lock(), endpoints, args.why, out, err);
+    }
+    let file = File::open(&args.file).with_context(|| format!("cannot open {}", args.file.display()))?;
+    replay(BufReader::new(file), endpoints, args.why, out, err)
+        .with_context(|| format!("while replaying {}", args.file.display()))
+}
+
+/// Replays one recording. What cannot be understood is said on `err` and passed over.
+pub fn replay(
+    recording: impl BufRead,
+    endpoints: EndpointMap,
+    why: bool,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> anyhow::Result<()> {
+    let mut tracker = Tracker::new(endpoints, Patience::default());
+    let mut understood = 0_u64;
+    let mut ami = false;
+    let mut last = Moment::default();
+    for record in recording::read(recording) {
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => {
+                writeln!(err, "{error}")?;
+                continue;
+            }
+        };
+        ami |= record.origin() == Some(Origin::Ami);
+        // A line that went back in time happened no earlier than the one before it.
+        last = last.max(record.at);
+        print_due(&mut tracker, last, why, out)?;
+        match translate::event(record.event.get()) {
+            Ok(None) => understood += u64::from(record.origin() == Some(Origin::Ari)),
+            Ok(Some(event)) => {
+                understood += 1;
+                let cause = why.then(|| format!("line {}: {}", record.line, kind(record.event.get())));
+                print(&tracker.handle(last, &event), cause.as_deref(), out)?;
+            }
+            Err(error) => writeln!(err, "line {}: {error}", record.line)?,
+        }
+    }
+    if understood == 0 && ami {
+        bail!("this is a recording of AMI, which this version cannot replay; record over ARI instead");
+    }
+    while let Some(deadline) = tracker.next_deadline() {
+        print_due(&mut tracker, deadline, why, out)?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// Prints what fell due by `now`, each with the moment it fell due.
+fn print_due(tracker: &mut Tracker, now: Moment, why: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    while let Some(deadline) = tracker.next_deadline().filter(|deadline| *deadline <= now) {
+        print(
+            &tracker.tick(deadline),
+            why.then_some("nothing else was reported in time"),
+            out,
+        )?;
+    }
+    Ok(())
+}
+
+/// The `type` of an ARI event.
+fn kind(event: &str) -> String {
+    #[derive(serde::Deserialize)]
+    struct Kind {
+        r#type: String,
+    }
+    serde_json::from_str(event).map_or_else(|_| String::new(), |kind: Kind| kind.r#type)
+}
+
+/// One line of output (`docs/protocol.md`, commands).
+#[derive(Serialize)]
+struct Line<'a> {
+    at: f64,
+    event: &'static str,
+    call: u64,
+    phones: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
+}
+
+fn print(conclusions: &[Conclusion], why: Option<&str>, out: &mut impl Write) -> anyhow::Result<()> {
+    for conclusion in conclusions {
+        if let Some(line) = line(conclusion, why) {
+            serde_json::to_writer(&mut *out, &line)?;
+            out.write_all(b"\n")?;
+        }
+    }
+    Ok(())
+}
+
+fn line<'a>(conclusion: &'a Conclusion, why: Option<&'a str>) -> Option<Line<'a>> {
+    let (event, from, to) = match &conclusion.what {
+        What::Ringing { from, to } => (
+            "ringing",
+            from.as_ref().map(|named| &named.phone),
+            Some(&to.phone),
+        ),
+        What::Call { from, to } => ("call", from.as_ref(), to.as_ref()),
+        What::Join { phone } => ("join", None, Some(phone)),
+        What::Leave { phone } => ("leave", Some(phone), None),
+        What::HoldOn { by } => ("hold_on", Some(by), None),
+        What::HoldOff { by } => ("hold_off", Some(by), None),
+        What::Transferring { from } => ("transferring", Some(from), None),
+        What::Transfer { from, to } => ("transfer", Some(from), Some(to)),
+        What::Bye => ("bye", None, None),
+        What::RingingOver { .. } | What::Remember => return None,
+    };
+    Some(Line {
+        at: conclusion.at.as_secs_f64(),
+        event,
+        call: conclusion.call.0,
+        phones: conclusion
+            .view
+            .parties
+            .keys()
+            .map(crate::model::Phone::as_str)
+            .collect(),
+        from: from.map(crate::model::Phone::as_str),
+        to: to.map(crate::model::Phone::as_str),
+        why,
+    })
+}

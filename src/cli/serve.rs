@@ -1,0 +1,156 @@
+//! `callrelay serve`: runs the relay.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use rand::Rng;
+use rand::rngs::StdRng;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tracing::info;
+
+use super::ConfigArg;
+use crate::asterisk::ari::Connector;
+use crate::clock::Clock;
+use crate::config::{Config, Flags, PbxKind};
+use crate::gateway::{self, Authenticator, Gateway, Listening, Readiness, Settings};
+use crate::model::PbxName;
+use crate::relay::{Relay, Rules};
+use crate::runtime::{Queues, Runtime};
+use crate::store::{MailboxStore, SqliteStore, Writer};
+use crate::tracker::{EndpointMap, Patience, Tracker};
+use crate::users::{self, Users};
+
+/// Reports of PBXs that may wait for the loop; connectors wait beyond that.
+const REPORT_QUEUE: usize = 16_384;
+/// Frames of terminals that may wait for the loop; sessions wait beyond that.
+const GATEWAY_QUEUE: usize = 4_096;
+/// How long sessions may take to be told that the relay is going away.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+/// `callrelay serve`
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Where terminals connect (`server.listen`)
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Where the operator connects (`server.admin_listen`)
+    #[arg(long, value_name = "ADDRESS")]
+    admin_listen: Option<String>,
+}
+
+/// Runs the relay until it is told to stop.
+pub async fn run(args: &ServeArgs) -> anyhow::Result<()> {
+    let flags = Flags {
+        listen: args.listen.clone(),
+        admin_listen: args.admin_listen.clone(),
+    };
+    let config = crate::config::load(&args.config.sources().with_flags(flags))?;
+    let (stop, stopping) = watch::channel(false);
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let relay = serve(&config, stopping);
+    tokio::pin!(relay);
+    tokio::select! {
+        ended = &mut relay => return ended,
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot listen for SIGINT")?,
+    }
+    info!("stopping");
+    stop.send_replace(true);
+    relay.await
+}
+
+/// Runs a relay with this configuration until `stopping` becomes true.
+pub async fn serve(config: &Config, stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
+    let clock = Clock::start();
+    let mut random: StdRng = rand::make_rng();
+    let users = Users::load(&config.users.file)?;
+    if users.is_empty() {
+        tracing::warn!("nobody can link yet: the users file has no user");
+    }
+    let (users_in, users_out) = watch::channel(Arc::new(users));
+    tokio::spawn(users::watch(config.users.file.clone(), users_in));
+
+    let mut store = SqliteStore::open(&config.store.sqlite)
+        .with_context(|| format!("cannot use the store {}", config.store.sqlite.display()))?;
+    let mut fresh = [0; 32];
+    random.fill_bytes(&mut fresh);
+    let token_key = store.token_key(fresh)?;
+    let kept = store.load()?;
+    let writer = Writer::start(store).context("cannot start the thread of the store")?;
+
+    let terminals = Listening::bind(config.server.listen, config.server.tls.as_ref()).await?;
+    let operator = Listening::bind(config.server.admin_listen, None).await?;
+    let (listen, admin) = (terminals.address()?, operator.address()?);
+
+    let (to_loop, from_gateway) = mpsc::channel(GATEWAY_QUEUE);
+    let (readiness, readiness_out) = watch::channel(at_first(config));
+    let settings = Settings {
+        allowed_origins: config.server.allowed_origins.clone(),
+        frame_bytes_max: Settings::frame_bytes_max(config.limits.body_bytes_max),
+    };
+    let authenticator = Authenticator::new(users_out, token_key);
+    let gateway = Gateway::new(to_loop.clone(), authenticator, settings, stopping.clone());
+    let (reports_in, reports) = mpsc::channel(REPORT_QUEUE);
+    let mut pbxs = BTreeMap::new();
+    for pbx in &config.pbxs {
+        let endpoints = EndpointMap::new(&pbx.endpoints, &pbx.trunks)?;
+        pbxs.insert(pbx.name.clone(), Tracker::new(endpoints, patience(config)));
+        let PbxKind::Ari(ari) = &pbx.kind;
+        let connector = Connector::new(pbx.name.clone(), ari.clone(), clock);
+        tokio::spawn(connector.run(reports_in.clone()));
+    }
+    let relay = Relay::new(rules(config), random.next_u64());
+    let runtime = Runtime::new(clock, relay, pbxs, writer, &kept, readiness);
+
+    tokio::spawn(gateway::serve_terminals(terminals, gateway));
+    tokio::spawn(gateway::serve_admin(
+        operator,
+        to_loop,
+        readiness_out,
+        stopping.clone(),
+    ));
+    info!(%listen, %admin, calls = kept.len(), "the relay is up");
+    let ended = runtime
+        .run(Queues {
+            reports,
+            gateway: from_gateway,
+            stopping,
+        })
+        .await;
+    tokio::time::sleep(GOODBYE).await;
+    ended.map_err(anyhow::Error::from)
+}
+
+fn at_first(config: &Config) -> Readiness {
+    let unknown = |name: &PbxName| (name.clone(), Some("not connected yet".to_owned()));
+    Readiness {
+        store: None,
+        pbxs: config.pbxs.iter().map(|pbx| unknown(&pbx.name)).collect(),
+    }
+}
+
+fn patience(config: &Config) -> Patience {
+    Patience {
+        settle: config.call.settle,
+        resume_delay: config.call.resume_delay,
+        ..Patience::default()
+    }
+}
+
+fn rules(config: &Config) -> Rules {
+    Rules {
+        linger: config.mailbox.linger,
+        rows_max: config.mailbox.rows_max,
+        bytes_max: config.mailbox.bytes_max,
+        body_bytes_max: config.limits.body_bytes_max,
+        sends_per_sec: config.limits.sends_per_sec,
+        sends_burst: config.limits.sends_burst,
+        links_per_phone_max: config.limits.links_per_phone_max,
+    }
+}

@@ -1,0 +1,143 @@
+//! Judges one `[[pbx]]`.
+
+use std::path::Path;
+
+use crate::model::PbxName;
+
+use super::endpoints::{EndpointPairs, check_glob};
+use super::error::{Problem, nearest};
+use super::secret::reveal;
+use super::{Ari, Pbx, PbxKind, wire};
+
+/// The longest name of a PBX; it is part of keys and addresses.
+const NAME_CHARS_MAX: usize = 64;
+
+/// The kinds there are or will be.
+const KINDS: [&str; 3] = ["ari", "ami", "notify"];
+
+/// The PBX at `key`, if it can be used.
+pub(super) fn check(
+    key: &str,
+    wire: &wire::Pbx,
+    endpoints: EndpointPairs,
+    folder: &Path,
+    problems: &mut Vec<Problem>,
+) -> Option<Pbx> {
+    check_name(key, &wire.name, problems);
+    check_trunks(key, &wire.trunks, problems);
+    let ari = match wire.kind.as_str() {
+        "ari" => ari(key, wire, folder, problems)?,
+        later @ ("ami" | "notify") => {
+            problems.push(Problem::new(
+                format!("{key}.kind"),
+                format!("kind \"{later}\" is not supported yet"),
+            ));
+            return None;
+        }
+        other => {
+            let hint = nearest(other, &KINDS).map(|kind| format!("; did you mean \"{kind}\"?"));
+            let message = format!(
+                "\"{other}\" is no kind of PBX; use \"ari\"{}",
+                hint.unwrap_or_default()
+            );
+            problems.push(Problem::new(format!("{key}.kind"), message));
+            return None;
+        }
+    };
+    Some(Pbx {
+        name: PbxName::new(&wire.name),
+        kind: PbxKind::Ari(ari),
+        trunks: wire.trunks.clone(),
+        endpoints,
+    })
+}
+
+fn check_name(key: &str, name: &str, problems: &mut Vec<Problem>) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || !name.chars().all(plain) {
+        problems.push(Problem::new(
+            format!("{key}.name"),
+            format!("\"{name}\" is not a name; use 1 to {NAME_CHARS_MAX} of a-z, A-Z, 0-9, `-`, `_`, `.`"),
+        ));
+    }
+}
+
+fn check_trunks(key: &str, trunks: &[String], problems: &mut Vec<Problem>) {
+    for (number, glob) in trunks.iter().enumerate() {
+        if let Err(message) = check_glob(glob) {
+            problems.push(Problem::new(format!("{key}.trunks.{number}"), message));
+        }
+    }
+}
+
+fn ari(key: &str, wire: &wire::Pbx, folder: &Path, problems: &mut Vec<Problem>) -> Option<Ari> {
+    let before = problems.len();
+    if wire.ami.is_some() {
+        problems.push(Problem::new(
+            format!("{key}.ami"),
+            "AMI beside ARI is not supported yet",
+        ));
+    }
+    if wire.token.is_some() {
+        problems.push(Problem::new(
+            format!("{key}.token"),
+            "belongs to kind \"notify\"; ARI has a password",
+        ));
+    }
+    if let Err(message) = check_url(&wire.url) {
+        problems.push(Problem::new(format!("{key}.url"), message));
+    }
+    if wire.username.is_empty() || wire.username.contains(':') {
+        let message = format!(
+            "\"{}\" is not a user of ari.conf: empty, or with a colon",
+            wire.username
+        );
+        problems.push(Problem::new(format!("{key}.username"), message));
+    }
+    if wire.app.is_empty()
+        || wire
+            .app
+            .contains(|c: char| c.is_whitespace() || c.is_control() || c == ',')
+    {
+        let message = format!(
+            "\"{}\" is not the name of one application: empty, or with spaces or commas",
+            wire.app
+        );
+        problems.push(Problem::new(format!("{key}.app"), message));
+    }
+    let password = match &wire.password {
+        None => Err("is missing: the password of the user in ari.conf".to_owned()),
+        Some(secret) => reveal(secret, folder),
+    };
+    let password =
+        password.map_err(|message| problems.push(Problem::new(format!("{key}.password"), message)));
+    if problems.len() > before {
+        return None;
+    }
+    Some(Ari {
+        url: wire.url.trim_end_matches('/').to_owned(),
+        username: wire.username.clone(),
+        password: password.ok()?,
+        app: wire.app.clone(),
+    })
+}
+
+/// Whether `url` is the base address of an ARI.
+fn check_url(url: &str) -> Result<(), String> {
+    const EXPECTED: &str = "an address such as http://127.0.0.1:8088/ari";
+    if url.contains('@') {
+        // Not repeated: what stands before the @ is a password.
+        return Err("must not hold a user or password; use `username` and `password`".to_owned());
+    }
+    let uri: http::Uri = url.parse().map_err(|_| format!("\"{url}\" is not {EXPECTED}"))?;
+    let scheme = uri.scheme_str();
+    let host = uri.host().unwrap_or_default();
+    if !matches!(scheme, Some("http" | "https"))
+        || host.is_empty()
+        || uri.query().is_some()
+        || url.contains('#')
+    {
+        return Err(format!("\"{url}\" is not {EXPECTED}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! Who a terminal is: password or token, and the phone it may be tied to.
+
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::{Semaphore, watch};
+
+use super::frames_in::Credentials;
+use crate::model::{Phone, TerminalName, UserId};
+use crate::users::{Fingerprint, ResumeTokens, Users, still_valid, verify_password};
+
+/// Passwords that are checked at the same time. Each check takes 20 MiB and tens of milliseconds of
+/// one core, on purpose; more at once would make the relay itself slow.
+const CHECKS_MAX: usize = 2;
+/// Longer passwords are refused unread.
+const PASSWORD_BYTES_MAX: usize = 1024;
+
+/// Checks credentials against the users file and the relay's own tokens.
+#[derive(Debug)]
+pub struct Authenticator {
+    users: watch::Receiver<Arc<Users>>,
+    tokens: ResumeTokens,
+    checks: Semaphore,
+}
+
+/// Somebody who proved who they are.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    user: UserId,
+    fingerprint: Fingerprint,
+    pub(super) phone: Phone,
+    /// The terminal that the token was given to.
+    pub(super) terminal: Option<TerminalName>,
+}
+
+/// Why somebody is not let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Tells nothing about which users or phones exist.
+    Denied,
+    /// The credentials are right, and the user has several phones.
+    ChoosePhone(Vec<Phone>),
+}
+
+impl Authenticator {
+    /// With these users, as they change, and this key for tokens.
+    #[must_use]
+    pub fn new(users: watch::Receiver<Arc<Users>>, token_key: [u8; 32]) -> Self {
+        Self {
+            users,
+            tokens: ResumeTokens::new(token_key),
+            checks: Semaphore::new(CHECKS_MAX),
+        }
+    }
+
+    /// Checks credentials for a phone, or for the user's only one.
+    pub(super) async fn check(
+        &self,
+        credentials: &Credentials,
+        phone: Option<&str>,
+    ) -> Result<Identity, Refusal> {
+        match credentials {
+            Credentials::Token(token) => self.check_token(token, phone),
+            Credentials::Password { id, password } => self.check_password(id, password.clone(), phone).await,
+        }
+    }
+
+    /// A token that links this terminal again.
+    pub(super) fn resume_token(&self, identity: &Identity, terminal: &TerminalName) -> String {
+        let users = self.users.borrow();
+        let token = users
+            .find(&identity.user)
+            .map(|user| self.tokens.issue(user, &identity.phone, terminal));
+        token
+            .map(|token| token.expose_secret().to_owned())
+            .unwrap_or_default()
+    }
+
+    /// Completes when the identity is let in no more: the user was removed or disabled, its password
+    /// changed, or the phone was taken away.
+    pub(super) async fn ended(&self, identity: &Identity) {
+        let mut users = self.users.clone();
+        let gone =
+            |users: &Arc<Users>| !still_valid(users, &identity.user, &identity.phone, identity.fingerprint);
+        if users.wait_for(gone).await.is_err() {
+            // Nobody follows the users file any more: the relay is stopping.
+            std::future::pending().await
+        }
+    }
+
+    fn check_token(&self, token: &SecretString, phone: Option<&str>) -> Result<Identity, Refusal> {
+        let users = self.users.borrow();
+        let (user, own_phone, terminal) = self.tokens.verify(&users, token).map_err(|_| Refusal::Denied)?;
+        if phone.is_some_and(|phone| phone != own_phone.as_str()) {
+            return Err(Refusal::Denied);
+        }
+        let fingerprint = users
+            .find(&user)
+            .map(|user| user.password_hash.fingerprint())
+            .ok_or(Refusal::Denied)?;
+        Ok(Identity {
+            user,
+            fingerprint,
+            phone: own_phone,
+            terminal: Some(terminal),
+        })
+    }
+
+    async fn check_password(
+        &self,
+        id: &str,
+        password: SecretString,
+        phone: Option<&str>,
+    ) -> Result<Identity, Refusal> {
+        if password.expose_secret().len() > PASSWORD_BYTES_MAX {
+            return Err(Refusal::Denied);
+        }
+        let users = Arc::clone(&self.users.borrow());
+        let id = UserId::new(id);
+        let Ok(_permit) = self.checks.acquire().await else {
+            return Err(Refusal::Denied);
+        };
+        let user = tokio::task::spawn_blocking(move || verify_password(&users, &id, &password).cloned())
+            .await
+            .map_err(|_| Refusal::Denied)?
+            .map_err(|_| Refusal::Denied)?;
+        let phone = match (phone, user.phones.as_slice()) {
+            (Some(phone), phones) => phones
+                .iter()
+                .find(|own| own.as_str() == phone)
+                .cloned()
+                .ok_or(Refusal::Denied)?,
+            (None, [only]) => only.clone(),
+            (None, phones) => return Err(Refusal::ChoosePhone(phones.to_vec())),
+        };
+        Ok(Identity {
+            fingerprint: user.password_hash.fingerprint(),
+            user: user.id,
+            phone,
+            terminal: None,
+        })
+    }
+}

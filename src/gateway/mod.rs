@@ -1,0 +1,115 @@
+//! The network side: terminals' WebSockets, HTTP routes, and the operator's listener.
+//!
+//! ```text
+//! terminal ──▶ server (accept, limits) ──▶ routes ──▶ session ──▶ FromGateway ──▶ the loop
+//!          ◀──────────────────────────────────────── frames_out ◀── ToSession ◀──┘
+//! ```
+//!
+//! A session checks credentials and takes frames apart; what they mean is the core's business. The
+//! gateway knows the core's inputs and notices, and neither PBXs nor the store.
+
+mod admin;
+mod auth;
+mod close;
+mod frames_in;
+mod frames_out;
+mod origin;
+mod problem;
+mod routes;
+mod server;
+mod session;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use admin::{Readiness, serve_admin};
+pub use auth::Authenticator;
+pub use close::CloseCode;
+pub use server::{Listening, serve_terminals};
+
+use crate::model::SessionId;
+use crate::relay::{CallReport, Input, LinkReport, Notice};
+
+/// What the gateway has for the loop.
+#[derive(Debug)]
+pub enum FromGateway {
+    /// A session that is about to be linked can be told things here.
+    Opened {
+        /// Which.
+        session: SessionId,
+        /// Its queue.
+        queue: mpsc::Sender<ToSession>,
+    },
+    /// Something happened to a session.
+    Input(Input),
+    /// The operator wants to know.
+    Calls(oneshot::Sender<Vec<CallReport>>),
+    /// The operator wants to know.
+    Links(oneshot::Sender<Vec<LinkReport>>),
+}
+
+/// What the loop has for a session.
+#[derive(Debug)]
+pub enum ToSession {
+    /// Tell the terminal.
+    Notice(Notice),
+    /// Close the session.
+    Close(CloseCode),
+}
+
+/// Notices that may wait for a session's task. The core keeps far fewer under way, so a full queue
+/// is a terminal that is too slow.
+pub const SESSION_QUEUE: usize = 2_048;
+
+/// What every session needs.
+#[derive(Debug)]
+pub struct Gateway {
+    to_loop: mpsc::Sender<FromGateway>,
+    authenticator: Authenticator,
+    settings: Settings,
+    next_session: AtomicU64,
+    stopping: watch::Receiver<bool>,
+}
+
+/// How the gateway is set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Origins of other sites whose pages may connect.
+    pub allowed_origins: Vec<String>,
+    /// Bytes of one frame.
+    pub frame_bytes_max: usize,
+}
+
+impl Settings {
+    /// Room for a body of the largest size, and for the frame around it. A body that is too large by
+    /// less than this is refused by name (`too_large`); a larger frame closes the session (1009).
+    #[must_use]
+    pub fn frame_bytes_max(body_bytes_max: usize) -> usize {
+        body_bytes_max.saturating_mul(4).max(64 * 1024)
+    }
+}
+
+impl Gateway {
+    /// A gateway that reports to the loop. When `stopping` becomes true, sessions are closed.
+    #[must_use]
+    pub fn new(
+        to_loop: mpsc::Sender<FromGateway>,
+        authenticator: Authenticator,
+        settings: Settings,
+        stopping: watch::Receiver<bool>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            to_loop,
+            authenticator,
+            settings,
+            next_session: AtomicU64::new(1),
+            stopping,
+        })
+    }
+
+    fn new_session(&self) -> SessionId {
+        SessionId(self.next_session.fetch_add(1, Ordering::Relaxed))
+    }
+}

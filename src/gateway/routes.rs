@@ -1,0 +1,124 @@
+//! The terminals' HTTP routes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::header::{
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tracing::debug;
+
+use super::problem::Problem;
+use super::{Gateway, origin, session};
+
+/// The subprotocol of this version.
+const SUBPROTOCOL: &str = "callrelay.v1";
+
+/// What an idle connection keeps for reading; frames that are larger are read in several steps.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// Frames that are ready together are gathered up to this many bytes and written at once.
+const WRITE_BUFFER_BYTES: usize = 16 * 1024;
+
+pub(super) fn router(gateway: Arc<Gateway>) -> Router {
+    Router::new()
+        .route("/v1/terminal", get(terminal))
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this address does not know that method",
+            )
+        })
+        .with_state(gateway)
+}
+
+/// `GET /v1/terminal`: the WebSocket handshake (RFC 6455 §4.2).
+async fn terminal(State(gateway): State<Arc<Gateway>>, mut request: Request) -> Response {
+    let headers = request.headers();
+    if !origin::is_allowed(headers, &gateway.settings.allowed_origins) {
+        debug!("a page of another origin was refused");
+        return Problem::new(StatusCode::FORBIDDEN, "pages of this origin may not connect").into_response();
+    }
+    let accept = match accept_key(request.method(), headers) {
+        Ok(accept) => accept,
+        Err(problem) => return problem.into_response(),
+    };
+    let subprotocol = offers_subprotocol(headers);
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        let Ok(upgraded) = upgrade.await else { return };
+        let config = websocket_config(gateway.settings.frame_bytes_max);
+        let socket =
+            WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+        session::run(gateway, socket).await;
+    });
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    if subprotocol {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
+    response
+}
+
+fn websocket_config(frame_bytes_max: usize) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        // One frame on top of a full buffer; the session writes no more before that is flushed.
+        .max_write_buffer_size(WRITE_BUFFER_BYTES + 2 * frame_bytes_max)
+        .max_message_size(Some(frame_bytes_max))
+        .max_frame_size(Some(frame_bytes_max))
+}
+
+/// The answer to the client's key, if this is a WebSocket handshake at all.
+fn accept_key(method: &Method, headers: &HeaderMap) -> Result<HeaderValue, Problem> {
+    let names = |header: HeaderName, token: &str| {
+        let values = headers
+            .get_all(header)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        values
+            .flat_map(|value| value.split(','))
+            .any(|part| part.trim().eq_ignore_ascii_case(token))
+    };
+    if method != Method::GET || !names(CONNECTION, "upgrade") || !names(UPGRADE, "websocket") {
+        return Err(Problem::new(
+            StatusCode::UPGRADE_REQUIRED,
+            "this address is a WebSocket",
+        ));
+    }
+    if !names(SEC_WEBSOCKET_VERSION, "13") {
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "Sec-WebSocket-Version is to be 13",
+        ));
+    }
+    let key = headers.get(SEC_WEBSOCKET_KEY);
+    let key = key.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing"))?;
+    HeaderValue::from_str(&derive_accept_key(key.as_bytes()))
+        .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key cannot be used"))
+}
+
+fn offers_subprotocol(headers: &HeaderMap) -> bool {
+    let values = headers
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .any(|offer| offer.trim() == SUBPROTOCOL)
+}

@@ -1,0 +1,449 @@
+//! One terminal's WebSocket, from its first frame to its last.
+//!
+//! Two halves run side by side: one reads frames and hands them to the loop, the other writes what
+//! the loop has, many frames with one flush. Whichever ends first ends the session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{SplitSink, SplitStream};
+use futures::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::CapacityError;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+use tracing::{Instrument, debug, info, info_span};
+
+use super::auth::{Identity, Refusal};
+use super::close::CloseCode;
+use super::frames_in::{self, ClientFrame, FrameError, LinkFrame};
+use super::frames_out::{self, SessionFacts};
+use super::{FromGateway, Gateway, SESSION_QUEUE, ToSession};
+use crate::model::{SessionId, TerminalName};
+use crate::relay::{Input, LinkRequest, Notice, SendRefusal, notice_bytes};
+
+/// How long the first frame may take.
+const LINK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the server pings.
+const PING_INTERVAL: Duration = Duration::from_secs(25);
+/// How long a session may be silent, pongs included.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// How long one flush may take before the terminal counts as too slow.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a closing session may take to say so.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+/// `denied` answers before the session is closed.
+const DENIED_MAX: u32 = 3;
+/// Frames that are gathered for one flush.
+const GATHER_FRAMES: usize = 128;
+/// Written bytes that are reported to the core together, and frames.
+const REPORT_BYTES: usize = 32 * 1024;
+const REPORT_FRAMES: usize = 32;
+
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+type Reader = SplitStream<Socket>;
+type Writer = SplitSink<Socket, Message>;
+
+/// Serves a terminal until its session ends.
+pub(super) async fn run(gateway: Arc<Gateway>, socket: Socket) {
+    let id = gateway.new_session();
+    let span = info_span!("session", %id);
+    let (writer, reader) = socket.split();
+    let session = Session {
+        gateway,
+        id,
+        reader,
+        writer,
+    };
+    session.serve().instrument(span).await;
+}
+
+struct Session {
+    gateway: Arc<Gateway>,
+    id: SessionId,
+    reader: Reader,
+    writer: Writer,
+}
+
+/// Why reading ended.
+enum Ended {
+    /// The connection is gone, or the client closes it.
+    Gone,
+    /// We close it.
+    Close(CloseCode),
+}
+
+impl Session {
+    async fn serve(mut self) {
+        let mut stopping = self.gateway.stopping.clone();
+        let mut denied = 0;
+        let code = loop {
+            let linked = tokio::select! {
+                linked = timeout(LINK_TIMEOUT, self.next_link()) => linked,
+                _ = stopping.wait_for(|stopping| *stopping) => break CloseCode::GoingAway,
+            };
+            let frame = match linked {
+                Err(_) => break CloseCode::NoLink,
+                Ok(Err(Ended::Gone)) => return,
+                Ok(Err(Ended::Close(code))) => break code,
+                Ok(Ok(frame)) => frame,
+            };
+            match self.check(&frame).await {
+                Err(Refusal::Denied) => {
+                    denied += 1;
+                    if self.say(frames_out::link_failed("denied")).await.is_err() {
+                        return;
+                    }
+                    if denied == DENIED_MAX {
+                        break CloseCode::Denied;
+                    }
+                }
+                Err(Refusal::ChoosePhone(phones)) => {
+                    if self.say(frames_out::choose_phone(&phones)).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(identity) => match self.link(identity, frame).await {
+                    Linked::Refused(text) => {
+                        if self.say(text).await.is_err() {
+                            return;
+                        }
+                    }
+                    Linked::Over(code) => break code,
+                    Linked::Gone => return,
+                },
+            }
+        };
+        close(&mut self.writer, &mut self.reader, code).await;
+    }
+
+    /// The next `link` frame.
+    async fn next_link(&mut self) -> Result<LinkFrame, Ended> {
+        loop {
+            let text = next_text(&mut self.reader).await?;
+            match frames_in::parse(text.as_str()) {
+                Ok(ClientFrame::Link(link)) => return Ok(link),
+                Ok(ClientFrame::Unlink) => return Err(Ended::Close(CloseCode::Unlinked)),
+                Err(FrameError::BadField {
+                    frame: "link",
+                    detail,
+                }) => {
+                    let told = self.say(frames_out::error("bad_request", &detail)).await;
+                    told.map_err(|_| Ended::Gone)?;
+                }
+                Ok(ClientFrame::Send(_) | ClientFrame::Ack { .. }) | Err(_) => {
+                    return Err(Ended::Close(CloseCode::NotTheProtocol));
+                }
+            }
+        }
+    }
+
+    async fn check(&self, frame: &LinkFrame) -> Result<Identity, Refusal> {
+        match &frame.credentials {
+            Some(credentials) => {
+                self.gateway
+                    .authenticator
+                    .check(credentials, frame.phone.as_deref())
+                    .await
+            }
+            None => Err(Refusal::Denied),
+        }
+    }
+
+    /// Writes one frame before the session is linked.
+    async fn say(&mut self, text: String) -> Result<(), Error> {
+        match timeout(WRITE_TIMEOUT, self.writer.send(Message::text(text))).await {
+            Ok(written) => written,
+            Err(_) => Err(Error::ConnectionClosed),
+        }
+    }
+
+    /// Asks the core for the link, and serves the session if it stands.
+    async fn link(&mut self, identity: Identity, frame: LinkFrame) -> Linked {
+        let terminal = frame
+            .terminal
+            .map(TerminalName::new)
+            .or_else(|| identity.terminal.clone());
+        let terminal =
+            terminal.unwrap_or_else(|| TerminalName::new(format!("terminal-{}", made_name(self.id))));
+        let request = LinkRequest {
+            phone: identity.phone.clone(),
+            terminal: terminal.clone(),
+            wait: frame.wait,
+            resume: frame.resume,
+            replay: frame.replay,
+        };
+        let facts = SessionFacts {
+            session: self.id.to_string(),
+            resume_token: self.gateway.authenticator.resume_token(&identity, &terminal),
+        };
+        let (queue, mut notices) = mpsc::channel(SESSION_QUEUE);
+        let opened = FromGateway::Opened {
+            session: self.id,
+            queue,
+        };
+        let asked = self.gateway.to_loop.send(opened).await.is_ok()
+            && self
+                .tell_loop(Input::Link {
+                    session: self.id,
+                    request,
+                })
+                .await;
+        if !asked {
+            return Linked::Over(CloseCode::GoingAway);
+        }
+        let first = match notices.recv().await {
+            Some(ToSession::Notice(notice @ Notice::LinkFailed(_))) => {
+                // Nothing is linked; the terminal may try again.
+                return Linked::Refused(frames_out::encode(&notice, &facts));
+            }
+            Some(first) => first,
+            None => return Linked::Over(CloseCode::Unavailable),
+        };
+        info!("a terminal was linked");
+        debug!(phone = %identity.phone, terminal = terminal.as_str(), "linked");
+        let code = self.exchange(&identity, &facts, first, &mut notices).await;
+        self.tell_loop(Input::Closed(self.id)).await;
+        info!(code = code.map(CloseCode::number), "the session ended");
+        code.map_or(Linked::Gone, Linked::Over)
+    }
+
+    async fn tell_loop(&self, input: Input) -> bool {
+        self.gateway.to_loop.send(FromGateway::Input(input)).await.is_ok()
+    }
+
+    /// Reads and writes until one of both ends.
+    async fn exchange(
+        &mut self,
+        identity: &Identity,
+        facts: &SessionFacts,
+        first: ToSession,
+        notices: &mut mpsc::Receiver<ToSession>,
+    ) -> Option<CloseCode> {
+        let (replies, mut own_words) = mpsc::channel(8);
+        let gateway = Arc::clone(&self.gateway);
+        let mut stopping = gateway.stopping.clone();
+        let reading = read_frames(&gateway, self.id, &mut self.reader, &replies);
+        let writing = write_frames(
+            &gateway,
+            self.id,
+            &mut self.writer,
+            facts,
+            first,
+            notices,
+            &mut own_words,
+        );
+        tokio::select! {
+            ended = reading => match ended {
+                Ended::Gone => None,
+                Ended::Close(code) => Some(code),
+            },
+            code = writing => code,
+            () = gateway.authenticator.ended(identity) => Some(CloseCode::Denied),
+            _ = stopping.wait_for(|stopping| *stopping) => Some(CloseCode::GoingAway),
+        }
+    }
+}
+
+/// What came of a `link`.
+enum Linked {
+    /// It was refused; the session waits for another.
+    Refused(String),
+    /// It stood, and is over.
+    Over(CloseCode),
+    /// It stood, and the connection is gone.
+    Gone,
+}
+
+/// A name for a terminal that gives itself none. Not to be guessed from another's.
+fn made_name(session: SessionId) -> String {
+    let random: u64 = rand::random();
+    format!("{random:016x}-{}", session.0)
+}
+
+/// Hands frames to the loop until the connection ends or breaks the protocol.
+async fn read_frames(
+    gateway: &Gateway,
+    id: SessionId,
+    reader: &mut Reader,
+    replies: &mpsc::Sender<String>,
+) -> Ended {
+    loop {
+        let text = match timeout(SILENCE_MAX, next_text(reader)).await {
+            Err(_) => return Ended::Gone,
+            Ok(Err(ended)) => return ended,
+            Ok(Ok(text)) => text,
+        };
+        let input = match frames_in::parse(text.as_str()) {
+            Ok(ClientFrame::Send(request)) => Input::Send { session: id, request },
+            Ok(ClientFrame::Ack { call, seq }) => Input::Ack {
+                session: id,
+                call,
+                seq,
+            },
+            Ok(ClientFrame::Unlink) => Input::Unlink(id),
+            Ok(ClientFrame::Link(_)) => {
+                if !answer(
+                    replies,
+                    frames_out::error("already_linked", "this session is linked"),
+                )
+                .await
+                {
+                    return Ended::Gone;
+                }
+                continue;
+            }
+            Err(FrameError::NotAnObject) => return Ended::Close(CloseCode::NotTheProtocol),
+            Err(error) => {
+                if !answer(replies, mistake(error)).await {
+                    return Ended::Gone;
+                }
+                continue;
+            }
+        };
+        if gateway.to_loop.send(FromGateway::Input(input)).await.is_err() {
+            return Ended::Close(CloseCode::GoingAway);
+        }
+    }
+}
+
+async fn answer(replies: &mpsc::Sender<String>, text: String) -> bool {
+    replies.send(text).await.is_ok()
+}
+
+fn mistake(error: FrameError) -> String {
+    match error {
+        FrameError::BadSend { reference } => frames_out::send_failed(&reference, SendRefusal::BadRequest),
+        FrameError::BadField { frame, detail } => {
+            frames_out::error("bad_request", &format!("{frame}: {detail}"))
+        }
+        FrameError::UnknownType(kind) => {
+            frames_out::error("unknown_type", &format!("\"{kind}\" is no type of frame"))
+        }
+        FrameError::NotAnObject => frames_out::error("bad_request", "a frame is to be a JSON object"),
+    }
+}
+
+/// The next text frame. Pings and pongs are answered by the library and only prove life.
+async fn next_text(reader: &mut Reader) -> Result<tokio_tungstenite::tungstenite::Utf8Bytes, Ended> {
+    match reader.next().await {
+        Some(Ok(Message::Text(text))) => Ok(text),
+        Some(Ok(Message::Ping(_) | Message::Pong(_))) => Box::pin(next_text(reader)).await,
+        Some(Ok(Message::Binary(_) | Message::Frame(_))) => Err(Ended::Close(CloseCode::NotTheProtocol)),
+        Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
+            Err(Ended::Close(CloseCode::TooLarge))
+        }
+        Some(Err(Error::Utf8(_))) => Err(Ended::Close(CloseCode::NotTheProtocol)),
+        Some(Ok(Message::Close(_)) | Err(_)) | None => Err(Ended::Gone),
+    }
+}
+
+/// Writes what the loop has until the session is to be closed. `None`: the connection is gone.
+async fn write_frames(
+    gateway: &Gateway,
+    id: SessionId,
+    writer: &mut Writer,
+    facts: &SessionFacts,
+    first: ToSession,
+    notices: &mut mpsc::Receiver<ToSession>,
+    own_words: &mut mpsc::Receiver<String>,
+) -> Option<CloseCode> {
+    let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ready = vec![first];
+    let mut written = Written::default();
+    loop {
+        for next in ready.drain(..) {
+            match next {
+                ToSession::Close(code) => {
+                    flush(writer).await.ok()?;
+                    return Some(code);
+                }
+                ToSession::Notice(notice) => {
+                    written.frames += 1;
+                    written.bytes += notice_bytes(&notice);
+                    let text = frames_out::encode(&notice, facts);
+                    if let Err(ended) = within(writer.feed(Message::text(text))).await {
+                        return ended;
+                    }
+                }
+            }
+        }
+        if let Err(ended) = within(writer.flush()).await {
+            return ended;
+        }
+        if written.is_worth_a_report() {
+            let Written { frames, bytes } = std::mem::take(&mut written);
+            let report = FromGateway::Input(Input::Written {
+                session: id,
+                frames,
+                bytes,
+            });
+            gateway.to_loop.send(report).await.ok()?;
+        }
+        tokio::select! {
+            biased;
+            received = notices.recv_many(&mut ready, GATHER_FRAMES) => {
+                if received == 0 {
+                    return Some(CloseCode::GoingAway);
+                }
+            }
+            Some(text) = own_words.recv() => {
+                if let Err(ended) = within(writer.feed(Message::text(text))).await {
+                    return ended;
+                }
+            }
+            _ = pings.tick() => {
+                if let Err(ended) = within(writer.feed(Message::Ping(Bytes::new()))).await {
+                    return ended;
+                }
+            }
+        }
+    }
+}
+
+/// What was written and not reported yet.
+#[derive(Default)]
+struct Written {
+    frames: usize,
+    bytes: usize,
+}
+
+impl Written {
+    fn is_worth_a_report(&self) -> bool {
+        self.frames >= REPORT_FRAMES || self.bytes >= REPORT_BYTES
+    }
+}
+
+/// A write that takes too long is a terminal that is too slow; one that fails is a terminal that is gone.
+async fn within(write: impl Future<Output = Result<(), Error>>) -> Result<(), Option<CloseCode>> {
+    match timeout(WRITE_TIMEOUT, write).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err(None),
+        Err(_) => Err(Some(CloseCode::TooSlow)),
+    }
+}
+
+async fn flush(writer: &mut Writer) -> Result<(), Option<CloseCode>> {
+    within(writer.flush()).await
+}
+
+/// Says why, and waits a little for the other side to say so too.
+async fn close(writer: &mut Writer, reader: &mut Reader, code: CloseCode) {
+    let frame = CloseFrame {
+        code: code.number().into(),
+        reason: code.words().into(),
+    };
+    let closing = async {
+        if writer.send(Message::Close(Some(frame))).await.is_ok() {
+            while let Some(Ok(_)) = reader.next().await {}
+        }
+    };
+    if timeout(CLOSE_TIMEOUT, closing).await.is_err() {
+        debug!("the terminal did not answer the close");
+    }
+}

@@ -1,0 +1,277 @@
+//! What is under way to the store, and what to do when it fails.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::model::{CallId, Moment, PbxName, SessionId};
+use crate::tracker::CallNumber;
+
+use super::Relay;
+use super::call::Call;
+use super::effect::{Effect, Notice, SendRefusal, SentState, Write};
+use super::record::RestoredCall;
+
+/// How long positions may wait to be written: they are not worth a sync of their own.
+const POSITIONS_WAIT: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Default)]
+pub(super) struct Storage {
+    /// Accepted messages that wait for the store, in the order of their rows.
+    pub(super) pending: VecDeque<Pending>,
+    /// The store does not write: nothing is accepted.
+    pub(super) down: bool,
+    pub(super) positions_due: Option<Moment>,
+    positions_changed: bool,
+    last_row: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) row: u64,
+    pub(super) call: CallId,
+    pub(super) number: u64,
+    pub(super) session: SessionId,
+    pub(super) reference: String,
+    /// Sessions that sent the same reference meanwhile.
+    pub(super) also: Vec<SessionId>,
+}
+
+impl Storage {
+    pub(super) fn next_row(&mut self) -> u64 {
+        self.last_row += 1;
+        self.last_row
+    }
+}
+
+impl Relay {
+    /// Takes up a call that an earlier process kept. `number` is what its tracker calls it.
+    pub fn restore(&mut self, restored: &RestoredCall, number: CallNumber) {
+        let call = Call::restore(restored, number);
+        for phone in call.mailboxes.keys() {
+            self.calls_of
+                .entry(phone.clone())
+                .or_default()
+                .insert(call.id.clone());
+        }
+        let last_row = restored.messages.iter().map(|head| head.row).max().unwrap_or(0);
+        self.storage.last_row = self.storage.last_row.max(last_row);
+        if call.ended_at.is_none() {
+            self.numbers.insert((call.pbx.clone(), number), call.id.clone());
+        }
+        self.calls.insert(call.id.clone(), call);
+    }
+
+    /// Takes up a call that had ended when an earlier process kept it: what is unread of it lingers.
+    pub fn restore_ended(&mut self, restored: &RestoredCall) {
+        // It has no number: the tracker knows nothing of it.
+        self.restore(restored, CallNumber(0));
+    }
+
+    /// Writes the positions of all calls, as before an orderly stop.
+    pub fn write_all_positions(&mut self) {
+        let standing: Vec<CallId> = self
+            .calls
+            .values()
+            .filter(|call| call.unwritten)
+            .map(|call| call.id.clone())
+            .collect();
+        for id in standing {
+            self.write_call(&id);
+        }
+    }
+
+    /// The store wrote nothing since it failed, or writes again.
+    #[must_use]
+    pub fn is_store_down(&self) -> bool {
+        self.storage.down
+    }
+
+    /// Rows up to this one are safe: confirm them, and hand them over.
+    pub(super) fn committed(&mut self, row: u64) {
+        self.storage.down = false;
+        while self
+            .storage
+            .pending
+            .front()
+            .is_some_and(|pending| pending.row <= row)
+        {
+            let Some(pending) = self.storage.pending.pop_front() else {
+                break;
+            };
+            self.confirm(pending);
+        }
+    }
+
+    fn confirm(&mut self, pending: Pending) {
+        let Pending {
+            call: id,
+            number,
+            session,
+            reference,
+            also,
+            ..
+        } = pending;
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        if let Some((replaced, entry)) = call.log.commit(number) {
+            for mailbox in call
+                .mailboxes
+                .values_mut()
+                .filter(|mailbox| mailbox.segment_of(replaced).is_some())
+            {
+                mailbox.rows = mailbox.rows.saturating_sub(1);
+                mailbox.bytes = mailbox.bytes.saturating_sub(entry.size);
+            }
+        }
+        let Some(message) = call.log.get(number).and_then(|entry| entry.fresh.clone()) else {
+            return;
+        };
+        let notice = |duplicate| Notice::Sent {
+            reference: reference.clone(),
+            call: id.clone(),
+            id: message.id.clone(),
+            seq: call.mailboxes.values().find_map(|mailbox| {
+                mailbox
+                    .segment_of(number)
+                    .filter(|segment| segment.owner == message.from)?;
+                mailbox.seq_of(number)
+            }),
+            state: if message.held {
+                SentState::Held
+            } else {
+                SentState::Stored
+            },
+            duplicate,
+        };
+        let (first, again) = (notice(false), notice(true));
+        let phones: Vec<_> = call.mailboxes.keys().cloned().collect();
+        self.tell(session, first);
+        for other in also {
+            self.tell(other, again.clone());
+        }
+        for phone in phones {
+            self.pump_phone(&phone, &id);
+        }
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.log.settle(number);
+        }
+    }
+
+    /// Nothing of this was stored: what was accepted on trust is refused, the rest is asked for again.
+    pub(super) fn store_failed(&mut self, unwritten: Vec<Write>) {
+        self.storage.down = true;
+        for pending in std::mem::take(&mut self.storage.pending) {
+            let Some(call) = self.calls.get_mut(&pending.call) else {
+                continue;
+            };
+            if let Some(entry) = call.log.refuse(pending.number) {
+                for mailbox in call.mailboxes.values_mut() {
+                    if mailbox.segment_of(pending.number).is_some() {
+                        mailbox.rows = mailbox.rows.saturating_sub(1);
+                        mailbox.bytes = mailbox.bytes.saturating_sub(entry.size);
+                    }
+                }
+            }
+            for session in std::iter::once(pending.session).chain(pending.also) {
+                let reason = SendRefusal::Unavailable;
+                self.tell(
+                    session,
+                    Notice::SendFailed {
+                        reference: pending.reference.clone(),
+                        reason,
+                    },
+                );
+            }
+        }
+        for write in unwritten {
+            match write {
+                Write::Append(_) => {}
+                // A replaced message stands, since what was to replace it was refused.
+                Write::EraseMessages(rows) => {
+                    let stands = |row: &u64| self.calls.values().any(|call| call.rows().contains(row));
+                    let rows: Vec<u64> = rows.into_iter().filter(|row| !stands(row)).collect();
+                    if !rows.is_empty() {
+                        self.effects.push_back(Effect::Write(Write::EraseMessages(rows)));
+                    }
+                }
+                Write::PutCall(record) => {
+                    // The present state, if the call still stands.
+                    if self.calls.contains_key(&record.call) {
+                        self.write_call(&record.call);
+                    }
+                }
+                Write::EraseCall(call) => self.effects.push_back(Effect::Write(Write::EraseCall(call))),
+            }
+        }
+    }
+
+    /// Keeps the state of a call.
+    pub(super) fn write_call(&mut self, id: &CallId) {
+        if let Some(call) = self.calls.get_mut(id) {
+            call.unwritten = false;
+            let record = Box::new(call.record());
+            self.effects.push_back(Effect::Write(Write::PutCall(record)));
+        }
+    }
+
+    /// Forgets a call for good.
+    pub(super) fn erase_call(&mut self, id: &CallId) {
+        let Some(call) = self.calls.remove(id) else { return };
+        for phone in call.mailboxes.keys() {
+            self.forget_call_of(phone, id);
+        }
+        for session in self.sessions.values_mut() {
+            session.cursors.remove(id);
+        }
+        self.numbers.remove(&(call.pbx.clone(), call.number));
+        let rows = call.rows();
+        if !rows.is_empty() {
+            self.effects.push_back(Effect::Write(Write::EraseMessages(rows)));
+        }
+        self.effects
+            .push_back(Effect::Write(Write::EraseCall(id.clone())));
+    }
+
+    pub(super) fn forget_call_of(&mut self, phone: &crate::model::Phone, id: &CallId) {
+        if let Some(calls) = self.calls_of.get_mut(phone) {
+            calls.remove(id);
+            if calls.is_empty() {
+                self.calls_of.remove(phone);
+            }
+        }
+    }
+
+    pub(super) fn positions_changed(&mut self) {
+        self.storage.positions_changed = true;
+    }
+
+    /// Writes positions that changed, many at a time.
+    pub(super) fn write_positions(&mut self, now: Moment) {
+        if std::mem::take(&mut self.storage.positions_changed) && self.storage.positions_due.is_none() {
+            self.storage.positions_due = Some(now + POSITIONS_WAIT);
+        }
+        if self.storage.positions_due.is_none_or(|due| now < due) || self.storage.down {
+            return;
+        }
+        self.storage.positions_due = None;
+        let changed: Vec<CallId> = self
+            .calls
+            .values()
+            .filter(|call| call.unwritten)
+            .map(|call| call.id.clone())
+            .collect();
+        for id in changed {
+            self.write_call(&id);
+        }
+    }
+
+    /// The calls of a PBX that stand, with what finds them again.
+    #[must_use]
+    pub fn standing_of(&self, pbx: &PbxName) -> usize {
+        self.calls
+            .values()
+            .filter(|call| call.pbx == *pbx && call.ended_at.is_none())
+            .count()
+    }
+}

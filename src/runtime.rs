@@ -1,0 +1,386 @@
+//! The event loop: the only place that sees trackers, core, store and gateway together.
+//!
+//! A turn takes in what is ready, in this order of precedence: outcomes of the store (they free
+//! senders and peers), reports of PBXs (who talks to whom comes before what they say), sessions, and
+//! what fell due. Then it carries out effects, and hands the store the next batch if it is idle. So
+//! a turn applies, then stores, and only a later turn, after the sync, confirms and delivers.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, error, info, warn};
+
+use crate::asterisk::{PbxNews, PbxReport};
+use crate::clock::Clock;
+use crate::gateway::{CloseCode, FromGateway, Readiness, ToSession};
+use crate::model::{Moment, PbxName, SessionId};
+use crate::relay::record::RestoredCall;
+use crate::relay::{Effect, Input, ReadRequest, Relay, Write};
+use crate::store::{Batch, Outcome, StoreError, Writer};
+use crate::tracker::{Conclusion, Tracker, What};
+
+/// Session events that are taken in before effects are carried out.
+const TURN_EVENTS_MAX: usize = 256;
+/// How long to wait before a store that had no room is tried again.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+
+/// The loop and all it owns.
+#[derive(Debug)]
+pub struct Runtime {
+    clock: Clock,
+    relay: Relay,
+    pbxs: BTreeMap<PbxName, Tracker>,
+    sessions: BTreeMap<SessionId, mpsc::Sender<ToSession>>,
+    store: StoreSide,
+    readiness: watch::Sender<Readiness>,
+}
+
+/// What flows into the loop.
+#[derive(Debug)]
+pub struct Queues {
+    /// From the connectors.
+    pub reports: mpsc::Receiver<PbxReport>,
+    /// From the gateway.
+    pub gateway: mpsc::Receiver<FromGateway>,
+    /// Becomes true when the relay is to stop.
+    pub stopping: watch::Receiver<bool>,
+}
+
+/// The store, and what waits for it.
+#[derive(Debug)]
+struct StoreSide {
+    writer: Writer,
+    /// A batch is under way.
+    busy: bool,
+    writes: Vec<Write>,
+    reads: VecDeque<ReadRequest>,
+    /// It had no room: not before this moment again.
+    retry_at: Option<Moment>,
+}
+
+/// Why the loop ended without being told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The store cannot be used any more. Nothing that was not stored was confirmed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store's thread is gone.
+    #[error("the thread of the store is gone")]
+    StoreGone,
+}
+
+impl Runtime {
+    /// A loop over these parts, with the calls that an earlier process kept.
+    #[must_use]
+    pub fn new(
+        clock: Clock,
+        mut relay: Relay,
+        mut pbxs: BTreeMap<PbxName, Tracker>,
+        writer: Writer,
+        kept: &[RestoredCall],
+        readiness: watch::Sender<Readiness>,
+    ) -> Self {
+        let now = clock.now();
+        for (name, tracker) in &mut pbxs {
+            tracker.suspend();
+            relay.handle(now, Input::PbxLost(name.clone()));
+        }
+        let mut orphans: BTreeMap<PbxName, Tracker> = BTreeMap::new();
+        for call in kept {
+            let pbx = &call.record.pbx;
+            let tracker = match pbxs.get_mut(pbx) {
+                Some(tracker) => tracker,
+                None => orphans
+                    .entry(pbx.clone())
+                    .or_insert_with(|| Tracker::new(Default::default(), Default::default())),
+            };
+            if call.record.ended_at.is_none() {
+                relay.restore(call, tracker.adopt(&call.record.memory));
+            } else {
+                relay.restore_ended(call);
+            }
+        }
+        // A PBX that is not configured any more has no calls.
+        for (pbx, mut tracker) in orphans {
+            for conclusion in tracker.end_all(now) {
+                relay.handle(
+                    now,
+                    Input::Concluded {
+                        pbx: pbx.clone(),
+                        conclusion,
+                    },
+                );
+            }
+        }
+        let store = StoreSide {
+            writer,
+            busy: false,
+            writes: Vec::new(),
+            reads: VecDeque::new(),
+            retry_at: None,
+        };
+        Self {
+            clock,
+            relay,
+            pbxs,
+            sessions: BTreeMap::new(),
+            store,
+            readiness,
+        }
+    }
+
+    /// Runs until the relay is to stop or the store is broken.
+    pub async fn run(mut self, mut queues: Queues) -> Result<(), RuntimeError> {
+        self.carry_out();
+        let ended = loop {
+            let due = self.next_deadline();
+            tokio::select! {
+                biased;
+                outcome = self.store.writer.outcome(), if self.store.busy => match outcome {
+                    Some(outcome) => if let Err(broken) = self.take_outcome(outcome) { break Err(broken) },
+                    None => break Err(RuntimeError::StoreGone),
+                },
+                Some(report) = queues.reports.recv() => {
+                    self.take_report(report);
+                    for _ in 0..TURN_EVENTS_MAX {
+                        let Ok(report) = queues.reports.try_recv() else { break };
+                        self.take_report(report);
+                    }
+                }
+                Some(event) = queues.gateway.recv() => {
+                    self.take_event(event);
+                    for _ in 0..TURN_EVENTS_MAX {
+                        let Ok(event) = queues.gateway.try_recv() else { break };
+                        self.take_event(event);
+                    }
+                }
+                () = wait_until(&self.clock, due) => self.take_time(),
+                _ = queues.stopping.wait_for(|stopping| *stopping) => break Ok(()),
+            }
+            self.carry_out();
+            self.feed_store();
+        };
+        let code = if ended.is_ok() {
+            CloseCode::GoingAway
+        } else {
+            CloseCode::Unavailable
+        };
+        for queue in self.sessions.values() {
+            // A session whose queue is full is closed by the process ending.
+            let _ = queue.try_send(ToSession::Close(code));
+        }
+        self.finish_store(ended.is_ok()).await;
+        ended
+    }
+
+    fn take_report(&mut self, report: PbxReport) {
+        let PbxReport { pbx, at, news } = report;
+        let Some(tracker) = self.pbxs.get_mut(&pbx) else {
+            return;
+        };
+        match news {
+            PbxNews::Event(event) => {
+                let conclusions = tracker.handle(at, &event);
+                self.follow(&pbx, conclusions);
+            }
+            PbxNews::Known { snapshot, meanwhile } => {
+                let conclusions = tracker.resume(at, &snapshot, &meanwhile);
+                let calls = tracker.call_count();
+                self.follow(&pbx, conclusions);
+                self.relay.handle(at, Input::PbxFound(pbx.clone()));
+                info!(%pbx, calls, "the PBX was compared");
+                self.readiness.send_modify(|readiness| {
+                    readiness.pbxs.insert(pbx, None);
+                });
+            }
+            PbxNews::Lost { reason } => {
+                tracker.suspend();
+                self.relay.handle(at, Input::PbxLost(pbx.clone()));
+                self.readiness.send_modify(|readiness| {
+                    readiness.pbxs.insert(pbx, Some(reason));
+                });
+            }
+        }
+    }
+
+    fn follow(&mut self, pbx: &PbxName, conclusions: Vec<Conclusion>) {
+        for conclusion in conclusions {
+            if conclusion.what != What::Remember {
+                debug!(%pbx, call = conclusion.call.0, what = ?conclusion.what, "concluded");
+            }
+            let at = conclusion.at;
+            self.relay.handle(
+                at,
+                Input::Concluded {
+                    pbx: pbx.clone(),
+                    conclusion,
+                },
+            );
+        }
+    }
+
+    fn take_event(&mut self, event: FromGateway) {
+        match event {
+            FromGateway::Opened { session, queue } => {
+                self.sessions.insert(session, queue);
+            }
+            FromGateway::Input(input) => {
+                if let Input::Closed(session) = &input {
+                    self.sessions.remove(session);
+                }
+                self.relay.handle(self.clock.now(), input);
+            }
+            // Whoever asked may have gone away.
+            FromGateway::Calls(reply) => drop(reply.send(self.relay.report_calls())),
+            FromGateway::Links(reply) => drop(reply.send(self.relay.report_links())),
+        }
+    }
+
+    fn take_time(&mut self) {
+        let now = self.clock.now();
+        let names: Vec<PbxName> = self.pbxs.keys().cloned().collect();
+        for pbx in names {
+            let conclusions = self
+                .pbxs
+                .get_mut(&pbx)
+                .map(|tracker| tracker.tick(now))
+                .unwrap_or_default();
+            self.follow(&pbx, conclusions);
+        }
+        self.relay.handle(now, Input::Tick);
+    }
+
+    fn take_outcome(&mut self, outcome: Outcome) -> Result<(), RuntimeError> {
+        self.store.busy = false;
+        let now = self.clock.now();
+        if let Some(broken) = outcome.broken {
+            return Err(broken.into());
+        }
+        match outcome.failed {
+            None => {
+                if self.store.retry_at.take().is_some() {
+                    info!("the store writes again");
+                    self.readiness.send_modify(|readiness| readiness.store = None);
+                }
+                self.relay.handle(
+                    now,
+                    Input::Committed {
+                        row: outcome.row.unwrap_or(0),
+                    },
+                );
+            }
+            Some((mut unwritten, reason)) => {
+                // What was gathered meanwhile builds on what failed.
+                unwritten.append(&mut self.store.writes);
+                self.relay.handle(now, Input::StoreFailed { unwritten });
+                if !matches!(reason, StoreError::NoRoom(_)) {
+                    self.carry_out();
+                    return Err(reason.into());
+                }
+                if self.store.retry_at.is_none() {
+                    error!(%reason, "the store has no room: messages are refused until it has");
+                }
+                self.readiness
+                    .send_modify(|readiness| readiness.store = Some(reason.to_string()));
+                self.store.retry_at = Some(now + STORE_RETRY);
+            }
+        }
+        for (request, messages) in outcome.read {
+            self.relay.handle(now, Input::RowsRead { request, messages });
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self) {
+        let mut lost = Vec::new();
+        for effect in self.relay.effects() {
+            match effect {
+                Effect::Tell(session, notice) => {
+                    let Some(queue) = self.sessions.get(&session) else {
+                        continue;
+                    };
+                    if queue.try_send(ToSession::Notice(notice)).is_err() {
+                        lost.push(session);
+                    }
+                }
+                Effect::Close(session, reason) => {
+                    let Some(queue) = self.sessions.remove(&session) else {
+                        continue;
+                    };
+                    // With its queue full it finds out by the queue being gone.
+                    let _ = queue.try_send(ToSession::Close(reason.into()));
+                }
+                Effect::Write(write) => self.store.writes.push(write),
+                Effect::Read(request) => self.store.reads.push_back(request),
+            }
+        }
+        if lost.is_empty() {
+            return;
+        }
+        let now = self.clock.now();
+        for session in lost {
+            if self.sessions.remove(&session).is_some() {
+                warn!(%session, "a session's queue is full or gone");
+                self.relay.handle(now, Input::Closed(session));
+            }
+        }
+        self.carry_out();
+    }
+
+    /// Hands the store what has gathered, if it has nothing to do.
+    fn feed_store(&mut self) {
+        let waits = self.store.retry_at.is_some_and(|at| self.clock.now() < at);
+        if self.store.busy || waits {
+            return;
+        }
+        let mut batch = Batch {
+            writes: std::mem::take(&mut self.store.writes),
+            reads: self.store.reads.drain(..).collect(),
+        };
+        if batch.is_empty() && self.store.retry_at.is_some() {
+            // Nothing waits that would show whether there is room again.
+            batch.writes.push(Write::EraseMessages(Vec::new()));
+        }
+        if !batch.is_empty() {
+            self.store.busy = self.store.writer.submit(batch);
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Moment> {
+        let trackers = self.pbxs.values().filter_map(Tracker::next_deadline);
+        let retry = self.store.retry_at.filter(|_| !self.store.busy);
+        trackers.chain(self.relay.next_deadline()).chain(retry).min()
+    }
+
+    /// Lets the store write what it has, so that positions survive a restart.
+    async fn finish_store(mut self, healthy: bool) {
+        if self.store.busy {
+            let _ = self.store.writer.outcome().await;
+            self.store.busy = false;
+        }
+        if healthy {
+            self.relay.write_all_positions();
+            let mut lasts: Vec<Write> = std::mem::take(&mut self.store.writes);
+            lasts.extend(self.relay.effects().filter_map(|effect| match effect {
+                Effect::Write(write) => Some(write),
+                Effect::Tell(..) | Effect::Close(..) | Effect::Read(_) => None,
+            }));
+            if self.store.writer.submit(Batch {
+                writes: lasts,
+                reads: Vec::new(),
+            }) {
+                let _ = self.store.writer.outcome().await;
+            }
+        }
+        self.store.writer.finish();
+    }
+}
+
+async fn wait_until(clock: &Clock, due: Option<Moment>) {
+    match due {
+        Some(due) => sleep_until(Instant::now() + due.since(clock.now())).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,478 @@
+//! The embedded store: one SQLite file.
+//!
+//! Write-ahead log with `synchronous=FULL`: a commit returns after the log was synced. Messages are
+//! appended and found again by row number, so that a commit touches few pages; `secure_delete`
+//! overwrites what is erased, and [`SqliteStore::scrub`] empties the log, which would still hold it.
+//!
+//! See <https://www.sqlite.org/wal.html> and <https://www.sqlite.org/pragma.html#pragma_secure_delete>.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, params};
+
+use super::{MailboxStore, StoreError, codec};
+use crate::model::{Body, CallId, MessageId, Moment, Phone};
+use crate::relay::Write;
+use crate::relay::record::{MessageHead, RestoredCall, StoredMessage};
+
+/// The schema, step by step; `user_version` tells how many steps a file has taken.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE calls (
+        id TEXT PRIMARY KEY,
+        state TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE messages (
+        row INTEGER PRIMARY KEY,
+        call TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        recipients TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        key TEXT,
+        body TEXT NOT NULL,
+        sent_at INTEGER NOT NULL,
+        held INTEGER NOT NULL
+    );
+    CREATE TABLE meta (
+        name TEXT PRIMARY KEY,
+        value BLOB NOT NULL
+    ) WITHOUT ROWID;
+"];
+
+/// A SQLite file that keeps mailboxes.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connection: Connection,
+    /// Held for as long as the store is open: two relays must not share a file.
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the file, makes it if there is none, and checks it.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let lock = lock(path)?;
+        let mut connection = Connection::open(path).map_err(|error| failed(&error))?;
+        connection.set_prepared_statement_cache_capacity(32);
+        for (pragma, value) in [
+            ("journal_mode", "WAL"),
+            ("synchronous", "FULL"),
+            ("secure_delete", "ON"),
+            ("busy_timeout", "2000"),
+        ] {
+            connection
+                .pragma_update(None, pragma, value)
+                .map_err(|error| failed(&error))?;
+        }
+        check(&connection)?;
+        migrate(&mut connection)?;
+        Ok(Self {
+            connection,
+            _lock: lock,
+        })
+    }
+
+    /// The key that resume tokens are signed with; `fresh` is kept if there is none yet.
+    pub fn token_key(&mut self, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
+        let find = "SELECT value FROM meta WHERE name = 'token_key'";
+        let known: Option<Vec<u8>> = self
+            .connection
+            .query_row(find, [], |row| row.get(0))
+            .optional()
+            .map_err(|error| failed(&error))?;
+        if let Some(key) = known {
+            return key
+                .try_into()
+                .map_err(|_| StoreError::Foreign("the token key has a wrong length".to_owned()));
+        }
+        self.connection
+            .execute(
+                "INSERT INTO meta (name, value) VALUES ('token_key', ?1)",
+                params![fresh.as_slice()],
+            )
+            .map_err(|error| failed(&error))?;
+        Ok(fresh)
+    }
+}
+
+impl MailboxStore for SqliteStore {
+    fn load(&mut self) -> Result<Vec<RestoredCall>, StoreError> {
+        self.connection
+            .execute(
+                "DELETE FROM messages WHERE call NOT IN (SELECT id FROM calls)",
+                [],
+            )
+            .map_err(|error| failed(&error))?;
+        let mut find = self
+            .connection
+            .prepare("SELECT id, state FROM calls")
+            .map_err(|error| failed(&error))?;
+        let texts: Vec<(String, String)> = find
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .and_then(Iterator::collect)
+            .map_err(|error| failed(&error))?;
+        let mut calls = std::collections::BTreeMap::new();
+        for (id, text) in texts {
+            let record = codec::decode(&id, &text).map_err(|error| StoreError::Foreign(error.to_string()))?;
+            calls.insert(
+                id,
+                RestoredCall {
+                    record,
+                    messages: Vec::new(),
+                },
+            );
+        }
+        let mut find = self
+            .connection
+            .prepare(
+                "SELECT call, row, number, id, reference, sender, key, length(CAST(body AS BLOB)), held
+                 FROM messages ORDER BY row",
+            )
+            .map_err(|error| failed(&error))?;
+        let heads = find
+            .query_map([], |row| Ok((row.get::<_, String>(0)?, head(row)?)))
+            .map_err(|error| failed(&error))?;
+        for found in heads {
+            let (call, head) = found.map_err(|error| failed(&error))?;
+            if let Some(call) = calls.get_mut(&call) {
+                call.messages.push(head);
+            }
+        }
+        Ok(calls.into_values().collect())
+    }
+
+    fn commit(&mut self, writes: &[Write]) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction().map_err(|error| failed(&error))?;
+        for write in writes {
+            apply(&transaction, write)?;
+        }
+        transaction.commit().map_err(|error| failed(&error))
+    }
+
+    fn read(&mut self, rows: &[u64]) -> Result<Vec<StoredMessage>, StoreError> {
+        let mut find = self
+            .connection
+            .prepare_cached(
+                "SELECT row, call, number, id, reference, sender, recipients, kind, key, body, sent_at, held
+                 FROM messages WHERE row = ?1",
+            )
+            .map_err(|error| failed(&error))?;
+        let found = rows
+            .iter()
+            .filter_map(|row| find.query_row(params![row], message).optional().transpose());
+        found.collect::<Result<_, _>>().map_err(|error| failed(&error))
+    }
+
+    fn scrub(&mut self) -> Result<(), StoreError> {
+        let truncate = "PRAGMA wal_checkpoint(TRUNCATE)";
+        self.connection
+            .query_row(truncate, [], |_| Ok(()))
+            .map_err(|error| failed(&error))
+    }
+}
+
+fn apply(transaction: &Transaction<'_>, write: &Write) -> Result<(), StoreError> {
+    let done = match write {
+        Write::Append(message) => append(transaction, message)?,
+        Write::PutCall(record) => {
+            let state = codec::encode(record).map_err(|error| StoreError::Broken(error.to_string()))?;
+            transaction
+                .prepare_cached(
+                    "INSERT INTO calls (id, state) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET state = ?2",
+                )
+                .and_then(|mut put| put.execute(params![record.call.as_str(), state]))
+        }
+        Write::EraseMessages(rows) => {
+            let mut erase = transaction
+                .prepare_cached("DELETE FROM messages WHERE row = ?1")
+                .map_err(|error| failed(&error))?;
+            rows.iter()
+                .try_fold(0, |erased, row| Ok(erased + erase.execute(params![row])?))
+        }
+        Write::EraseCall(call) => transaction
+            .prepare_cached("DELETE FROM calls WHERE id = ?1")
+            .and_then(|mut erase| erase.execute(params![call.as_str()])),
+    };
+    done.map(|_| ()).map_err(|error| failed(&error))
+}
+
+fn append(
+    transaction: &Transaction<'_>,
+    message: &StoredMessage,
+) -> Result<rusqlite::Result<usize>, StoreError> {
+    let to: Vec<&str> = message.to.iter().map(Phone::as_str).collect();
+    let to = serde_json::to_string(&to).map_err(|error| StoreError::Broken(error.to_string()))?;
+    let insert = transaction.prepare_cached(
+        "INSERT INTO messages
+             (row, call, number, id, reference, sender, recipients, kind, key, body, sent_at, held)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    );
+    Ok(insert.and_then(|mut insert| {
+        insert.execute(params![
+            message.row,
+            message.call.as_str(),
+            message.number,
+            message.id.as_str(),
+            message.reference,
+            message.from.as_str(),
+            to,
+            message.kind,
+            message.key,
+            message.body.as_json(),
+            message.sent_at.as_micros(),
+            message.held,
+        ])
+    }))
+}
+
+fn head(row: &Row<'_>) -> rusqlite::Result<MessageHead> {
+    Ok(MessageHead {
+        row: row.get(1)?,
+        number: row.get(2)?,
+        id: MessageId::new(row.get::<_, String>(3)?),
+        reference: row.get(4)?,
+        from: Phone::new(row.get::<_, String>(5)?),
+        key: row.get(6)?,
+        size: row.get(7)?,
+        held: row.get(8)?,
+    })
+}
+
+fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
+    let to: String = row.get(6)?;
+    let to: Vec<String> = serde_json::from_str(&to).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(6, rusqlite::types::Type::Text, Box::new(error))
+    })?;
+    Ok(StoredMessage {
+        row: row.get(0)?,
+        call: CallId::new(row.get::<_, String>(1)?),
+        number: row.get(2)?,
+        id: MessageId::new(row.get::<_, String>(3)?),
+        reference: row.get(4)?,
+        from: Phone::new(row.get::<_, String>(5)?),
+        to: to.into_iter().map(Phone::new).collect(),
+        kind: row.get(7)?,
+        key: row.get(8)?,
+        body: Body::new(row.get::<_, String>(9)?),
+        sent_at: Moment::from_micros(row.get(10)?),
+        held: row.get(11)?,
+    })
+}
+
+/// Takes the lock beside the file.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let beside = PathBuf::from(format!("{}.lock", path.display()));
+    let broken = |what: &str| StoreError::Broken(format!("{}: {what}", beside.display()));
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&beside);
+    let file = file.map_err(|error| broken(&error.to_string()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(broken("another relay uses this store")),
+        Err(TryLockError::Error(error)) => Err(broken(&error.to_string())),
+    }
+}
+
+/// Refuses a damaged file before anything is promised on it.
+fn check(connection: &Connection) -> Result<(), StoreError> {
+    let verdict: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| StoreError::Broken(error.to_string()))?;
+    if verdict == "ok" {
+        Ok(())
+    } else {
+        Err(StoreError::Broken(format!("the file is damaged: {verdict}")))
+    }
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let version: usize = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|error| failed(&error))?;
+    if version > MIGRATIONS.len() {
+        return Err(StoreError::Foreign(format!(
+            "it was written by a newer version (schema {version}, this one knows {})",
+            MIGRATIONS.len()
+        )));
+    }
+    for (step, statements) in MIGRATIONS.iter().enumerate().skip(version) {
+        let transaction = connection.transaction().map_err(|error| failed(&error))?;
+        transaction
+            .execute_batch(statements)
+            .and_then(|()| transaction.pragma_update(None, "user_version", step + 1))
+            .and_then(|()| transaction.commit())
+            .map_err(|error| failed(&error))?;
+    }
+    Ok(())
+}
+
+fn failed(error: &rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            StoreError::NoRoom(error.to_string())
+        }
+        _ => StoreError::Broken(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Epoch, PbxName, TerminalName};
+    use crate::relay::record::{CallRecord, MailboxRecord, Segment, Standing};
+    use crate::tracker::{CallMemory, RememberedParty};
+
+    fn record(call: &str) -> CallRecord {
+        let segment = Segment {
+            owner: Phone::new("1001"),
+            first: 1,
+            last: Some(3),
+            first_seq: 1,
+            transferred: true,
+            delivered: 2,
+        };
+        CallRecord {
+            call: CallId::new(call),
+            pbx: PbxName::new("main"),
+            started_at: Moment::from_micros(17),
+            ended_at: None,
+            memory: CallMemory {
+                parties: vec![RememberedParty {
+                    phone: Phone::new("1001"),
+                    name: "User 1001".to_owned(),
+                    channels: vec!["1.1".into()],
+                }],
+                holding: vec!["1.1".into()],
+                paused: vec![Phone::new("1001")],
+                home: vec!["b".into()],
+                transfer: Some((Phone::new("1002"), "700".to_owned())),
+            },
+            mailboxes: vec![MailboxRecord {
+                phone: Phone::new("1001"),
+                epoch: Epoch::new("e"),
+                segments: vec![segment],
+                acked: 2,
+                terminals: vec![(TerminalName::new("t"), 1)],
+                standing: Standing::Outgoing,
+            }],
+        }
+    }
+
+    fn written(call: &str, row: u64, body: &str) -> StoredMessage {
+        StoredMessage {
+            row,
+            call: CallId::new(call),
+            number: row,
+            id: MessageId::new(format!("m{row}")),
+            reference: format!("r{row}"),
+            from: Phone::new("1001"),
+            to: vec![Phone::new("1002")],
+            kind: "chat".to_owned(),
+            key: Some("k".to_owned()),
+            body: Body::new(body),
+            sent_at: Moment::from_micros(99),
+            held: true,
+        }
+    }
+
+    #[test]
+    fn what_was_committed_is_found_again_after_reopening() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("relay.db");
+        let message = written("c1", 1, r#"{"a": "ü"}"#);
+        let mut store = SqliteStore::open(&path).unwrap();
+        let writes = [
+            Write::PutCall(Box::new(record("c1"))),
+            Write::Append(message.clone()),
+        ];
+        store.commit(&writes).unwrap();
+        let key = store.token_key([7; 32]).unwrap();
+        drop(store);
+        let mut store = SqliteStore::open(&path).unwrap();
+        assert_eq!(store.token_key([8; 32]).unwrap(), key);
+        let head = MessageHead {
+            row: 1,
+            number: 1,
+            id: MessageId::new("m1"),
+            reference: "r1".to_owned(),
+            from: Phone::new("1001"),
+            key: Some("k".to_owned()),
+            size: message.body.len() as u64,
+            held: true,
+        };
+        assert_eq!(
+            store.load().unwrap(),
+            [RestoredCall {
+                record: record("c1"),
+                messages: vec![head]
+            }]
+        );
+        assert_eq!(store.read(&[2, 1]).unwrap(), [message]);
+    }
+
+    #[test]
+    fn an_erased_body_is_in_no_file_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("relay.db");
+        let mut store = SqliteStore::open(&path).unwrap();
+        let secret = format!("\"{}\"", "unforgettable ".repeat(1000));
+        store
+            .commit(&[
+                Write::PutCall(Box::new(record("c1"))),
+                Write::Append(written("c1", 1, &secret)),
+            ])
+            .unwrap();
+        let holds = || {
+            std::fs::read_dir(folder.path()).unwrap().any(|file| {
+                let bytes = std::fs::read(file.unwrap().path()).unwrap();
+                bytes.windows(13).any(|window| window == b"unforgettable")
+            })
+        };
+        assert!(holds(), "the test looks in the wrong place");
+        store
+            .commit(&[Write::EraseMessages(vec![1]), Write::EraseCall(CallId::new("c1"))])
+            .unwrap();
+        store.scrub().unwrap();
+        assert!(!holds());
+        assert_eq!(store.load().unwrap(), []);
+    }
+
+    #[test]
+    fn a_store_is_open_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("relay.db");
+        let _open = SqliteStore::open(&path).unwrap();
+        let error = SqliteStore::open(&path).unwrap_err().to_string();
+        assert!(error.ends_with("another relay uses this store"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_store_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("relay.db");
+        std::fs::write(
+            &path,
+            "this is no database, however long one looks at it".repeat(100),
+        )
+        .unwrap();
+        assert!(matches!(SqliteStore::open(&path), Err(StoreError::Broken(_))));
+    }
+
+    #[test]
+    fn a_failed_batch_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = SqliteStore::open(&folder.path().join("relay.db")).unwrap();
+        store.commit(&[Write::PutCall(Box::new(record("c1")))]).unwrap();
+        let twice = [
+            Write::Append(written("c1", 1, "1")),
+            Write::Append(written("c1", 1, "2")),
+        ];
+        assert!(store.commit(&twice).is_err());
+        assert_eq!(store.read(&[1]).unwrap(), []);
+    }
+}

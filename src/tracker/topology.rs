@@ -1,0 +1,416 @@
+//! Channels, bridges and Local pairs as they are: the tracker's picture of the PBX.
+//!
+//! Events of different channels and bridges reach us in an order of their own (facts: order holds
+//! only within one topic), so every report is taken as the truth about the thing it names and about
+//! nothing else. No conclusions are drawn here.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::model::{BridgeId, ChannelId, Moment, Phone};
+
+use super::conclusion::CallNumber;
+use super::endpoints::{EndpointMap, LocalHalf, Who};
+use super::event::{BridgeInfo, BridgeKind, ChannelInfo, Snapshot};
+
+/// How many destroyed channels are remembered, so that a late report does not bring one back.
+const GRAVES_MAX: usize = 4096;
+
+#[derive(Debug, Default)]
+pub(super) struct Topology {
+    pub(super) channels: BTreeMap<ChannelId, Channel>,
+    pub(super) bridges: BTreeMap<BridgeId, Bridge>,
+    locals: BTreeMap<String, LocalPair>,
+    graves: Graves,
+    /// Phones that belong to the PBX itself; an outside number never passes for one of them.
+    inside: BTreeSet<Phone>,
+}
+
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub(super) info: ChannelInfo,
+    pub(super) who: Who,
+    /// The phone, once it was needed: it does not change while the channel lives.
+    phone: Option<Phone>,
+    pub(super) bridge: Option<BridgeId>,
+    /// The call it is active in.
+    pub(super) call: Option<CallNumber>,
+    /// Its device holds.
+    pub(super) holding: bool,
+    /// An *unhold* was reported; it counts at this moment if the channel is then still in its bridge.
+    pub(super) resumes_at: Option<Moment>,
+    /// It transferred its call away and counts no more where it sits, until it enters a bridge anew.
+    pub(super) departed: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Bridge {
+    pub(super) info: BridgeInfo,
+    pub(super) members: BTreeSet<ChannelId>,
+}
+
+#[derive(Debug, Default)]
+struct LocalPair {
+    first: Option<ChannelId>,
+    second: Option<ChannelId>,
+}
+
+/// The channels that can hear each other: one mixing bridge, or several chained by Local pairs.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    pub(super) bridges: BTreeSet<BridgeId>,
+    /// The phones' channels. Local halves and transferers on their way out are left out.
+    pub(super) members: BTreeMap<ChannelId, Phone>,
+    /// Local halves on the way.
+    pub(super) locals: BTreeSet<ChannelId>,
+    pub(super) conference: bool,
+}
+
+impl Group {
+    pub(super) fn phones(&self) -> BTreeSet<Phone> {
+        self.members.values().cloned().collect()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Graves {
+    order: VecDeque<ChannelId>,
+    set: BTreeSet<ChannelId>,
+}
+
+impl Graves {
+    fn dig(&mut self, id: ChannelId) {
+        if self.set.insert(id.clone()) {
+            self.order.push_back(id);
+        }
+        if self.order.len() > GRAVES_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.set.remove(&oldest);
+        }
+    }
+}
+
+impl Topology {
+    /// Takes in what is said of a channel. `None` if it was destroyed before.
+    pub(super) fn see(&mut self, info: &ChannelInfo, endpoints: &EndpointMap) -> Option<&mut Channel> {
+        if self.graves.set.contains(&info.id) {
+            return None;
+        }
+        if let Some(known) = self.channels.get_mut(&info.id) {
+            if known.info.name != info.name {
+                known.who = endpoints.who(&info.name);
+                known.phone = None;
+                note_local(&mut self.locals, &known.who, &info.id);
+                note_inside(&mut self.inside, &known.who);
+            }
+            known.info.clone_from(info);
+        } else {
+            let who = endpoints.who(&info.name);
+            note_local(&mut self.locals, &who, &info.id);
+            note_inside(&mut self.inside, &who);
+            self.channels
+                .insert(info.id.clone(), Channel::new(info.clone(), who));
+        }
+        self.channels.get_mut(&info.id)
+    }
+
+    /// Takes in what is said of a bridge.
+    pub(super) fn see_bridge(&mut self, info: &BridgeInfo) -> &mut Bridge {
+        let bridge = self.bridges.entry(info.id.clone()).or_insert_with(|| Bridge {
+            info: info.clone(),
+            members: BTreeSet::new(),
+        });
+        bridge.info.clone_from(info);
+        bridge
+    }
+
+    /// Moves a channel into a bridge, out of the one it sat in. Gives back the one it left.
+    pub(super) fn enter(&mut self, channel: &ChannelId, bridge: &BridgeInfo) -> Option<BridgeId> {
+        let known = self.channels.get_mut(channel)?;
+        let before = known.bridge.replace(bridge.id.clone());
+        if before.as_ref() != Some(&bridge.id) {
+            known.departed = false;
+            known.leave_hold_behind(before.is_some());
+        }
+        if let Some(left) = &before
+            && *left != bridge.id
+        {
+            self.forget_member(left, channel);
+        }
+        self.see_bridge(bridge).members.insert(channel.clone());
+        before.filter(|left| *left != bridge.id)
+    }
+
+    /// Takes a channel out of a bridge, unless it has moved on already.
+    pub(super) fn leave(&mut self, channel: &ChannelId, bridge: &BridgeId) {
+        if let Some(known) = self.channels.get_mut(channel)
+            && known.bridge.as_ref() == Some(bridge)
+        {
+            known.bridge = None;
+            known.leave_hold_behind(true);
+        }
+        self.forget_member(bridge, channel);
+    }
+
+    /// Forgets a destroyed channel for good. Gives back what was known of it.
+    pub(super) fn bury(&mut self, channel: &ChannelId) -> Option<Channel> {
+        self.graves.dig(channel.clone());
+        let known = self.channels.remove(channel)?;
+        if let Some(bridge) = &known.bridge {
+            self.forget_member(bridge, channel);
+        }
+        if let Who::Local { pair, .. } = &known.who
+            && let Some(halves) = self.locals.get_mut(pair)
+        {
+            for half in [&mut halves.first, &mut halves.second] {
+                if half.as_ref() == Some(channel) {
+                    *half = None;
+                }
+            }
+            if halves.first.is_none() && halves.second.is_none() {
+                self.locals.remove(pair);
+            }
+        }
+        Some(known)
+    }
+
+    /// Forgets a destroyed bridge. Gives back who was still in it.
+    pub(super) fn raze(&mut self, bridge: &BridgeId) -> BTreeSet<ChannelId> {
+        let members = self
+            .bridges
+            .remove(bridge)
+            .map(|known| known.members)
+            .unwrap_or_default();
+        for member in &members {
+            if let Some(channel) = self.channels.get_mut(member) {
+                channel.bridge = None;
+                channel.leave_hold_behind(true);
+            }
+        }
+        members
+    }
+
+    /// Replaces the picture by a snapshot, keeping what no snapshot tells: holds, calls, departures.
+    pub(super) fn replace(&mut self, snapshot: &Snapshot, endpoints: &EndpointMap) {
+        let mut before = std::mem::take(&mut self.channels);
+        self.bridges.clear();
+        self.locals.clear();
+        self.graves = Graves::default();
+        self.inside.extend(
+            snapshot
+                .endpoints
+                .iter()
+                .filter_map(|name| endpoints.phone_of_endpoint(name)),
+        );
+        for info in &snapshot.channels {
+            self.see(info, endpoints);
+        }
+        for (info, members) in &snapshot.bridges {
+            self.see_bridge(info);
+            for member in members {
+                self.enter(member, info);
+            }
+        }
+        for (id, channel) in &mut self.channels {
+            if let Some(old) = before.remove(id) {
+                channel.call = old.call;
+                channel.phone = old.phone;
+                let unmoved = old.bridge == channel.bridge || old.info.name.is_empty();
+                // An unhold that waited for its delay when the PBX went out of sight counts now.
+                channel.holding = old.holding && unmoved && old.resumes_at.is_none();
+                channel.departed = old.departed && (unmoved || channel.bridge.is_none());
+            }
+        }
+    }
+
+    /// The phone behind a channel, or `None` for Local halves and helpers.
+    pub(super) fn phone(&mut self, channel: &ChannelId) -> Option<Phone> {
+        let known = self.channels.get(channel)?;
+        if let Some(phone) = &known.phone {
+            return Some(phone.clone());
+        }
+        let phone = match &known.who {
+            Who::Inside(phone) => phone.clone(),
+            Who::Trunk { .. } => self.outside_phone(known),
+            Who::Local { .. } | Who::Nobody => return None,
+        };
+        if known.bridge.is_some() {
+            self.channels.get_mut(channel)?.phone = Some(phone.clone());
+        }
+        Some(phone)
+    }
+
+    /// Settles the phone of an outgoing trunk leg as the number that its caller dialled.
+    pub(super) fn dialled(&mut self, caller: &ChannelId, peer: &ChannelId) {
+        let Some(Who::Trunk { endpoint }) = self.channels.get(peer).map(|channel| channel.who.clone()) else {
+            return;
+        };
+        let number = self.channels.get(caller).and_then(|dialling| {
+            (dialling.info.app_name == "Dial")
+                .then(|| dialled_number(&dialling.info.app_data, &endpoint))
+                .flatten()
+        });
+        if let Some(number) = number
+            && !self.inside.contains(number.as_str())
+            && let Some(channel) = self.channels.get_mut(peer)
+        {
+            channel.phone = Some(Phone::new(number));
+        }
+    }
+
+    /// The outside number of a trunk leg, unless it has none or claims to be one of our own phones.
+    fn outside_phone(&self, leg: &Channel) -> Phone {
+        let number = leg.info.caller.number.as_str();
+        if number.is_empty() || self.inside.contains(number) {
+            return Phone::new(format!("anonymous-{}", leg.info.id));
+        }
+        Phone::new(number)
+    }
+
+    /// The other half of a Local channel.
+    pub(super) fn other_half(&self, channel: &ChannelId) -> Option<&ChannelId> {
+        let Who::Local { pair, half } = &self.channels.get(channel)?.who else {
+            return None;
+        };
+        let halves = self.locals.get(pair)?;
+        match half {
+            LocalHalf::First => halves.second.as_ref(),
+            LocalHalf::Second => halves.first.as_ref(),
+        }
+    }
+
+    /// Everybody who can hear a channel in this bridge.
+    pub(super) fn group(&mut self, bridge: &BridgeId) -> Group {
+        let mut group = Group::default();
+        let mut open = vec![bridge.clone()];
+        let mut heard = Vec::new();
+        while let Some(id) = open.pop() {
+            let Some(known) = self.bridges.get(&id) else {
+                continue;
+            };
+            if known.info.kind != BridgeKind::Mixing || !group.bridges.insert(id) {
+                continue;
+            }
+            group.conference |= known.info.conference;
+            for member in &known.members {
+                let Some(channel) = self.channels.get(member) else {
+                    continue;
+                };
+                if !matches!(channel.who, Who::Local { .. }) {
+                    if !channel.departed {
+                        heard.push(member.clone());
+                    }
+                    continue;
+                }
+                group.locals.insert(member.clone());
+                let beyond = self.other_half(member).and_then(|half| self.channels.get(half));
+                open.extend(beyond.and_then(|half| half.bridge.clone()));
+            }
+        }
+        for member in heard {
+            if let Some(phone) = self.phone(&member) {
+                group.members.insert(member, phone);
+            }
+        }
+        group
+    }
+
+    fn forget_member(&mut self, bridge: &BridgeId, channel: &ChannelId) {
+        if let Some(known) = self.bridges.get_mut(bridge) {
+            known.members.remove(channel);
+        }
+    }
+}
+
+impl Channel {
+    /// A channel of which nothing but its id is remembered.
+    pub(super) fn remembered(id: &ChannelId) -> Self {
+        Self::new(ChannelInfo::named(id.as_str(), ""), Who::Nobody)
+    }
+
+    fn new(info: ChannelInfo, who: Who) -> Self {
+        Self {
+            info,
+            who,
+            phone: None,
+            bridge: None,
+            call: None,
+            holding: false,
+            resumes_at: None,
+            departed: false,
+        }
+    }
+
+    /// A hold ends when its channel leaves the bridge (semantics §5.5).
+    fn leave_hold_behind(&mut self, was_in_a_bridge: bool) {
+        if was_in_a_bridge {
+            self.holding = false;
+            self.resumes_at = None;
+        }
+    }
+}
+
+fn note_local(locals: &mut BTreeMap<String, LocalPair>, who: &Who, id: &ChannelId) {
+    if let Who::Local { pair, half } = who {
+        let halves = locals.entry(pair.clone()).or_default();
+        match half {
+            LocalHalf::First => halves.first = Some(id.clone()),
+            LocalHalf::Second => halves.second = Some(id.clone()),
+        }
+    }
+}
+
+fn note_inside(inside: &mut BTreeSet<Phone>, who: &Who) {
+    if let Who::Inside(phone) = who
+        && !inside.contains(phone)
+    {
+        inside.insert(phone.clone());
+    }
+}
+
+/// The number in `Dial`'s arguments that goes out by this endpoint: `PJSIP/815551234@trunk,20` or
+/// `SIP/trunk/815551234`. Without the prefix that the caller dialled to get there.
+///
+/// See Asterisk's `Dial` application: `Technology/Resource[&…],timeout,options`.
+fn dialled_number(app_data: &str, endpoint: &str) -> Option<String> {
+    let targets = app_data.split(',').next()?;
+    targets.split('&').find_map(|target| {
+        let (_, resource) = target.split_once('/')?;
+        let number = match resource
+            .strip_prefix(endpoint)
+            .and_then(|rest| rest.strip_prefix('/'))
+        {
+            // `PJSIP/trunk/sip:815551234@provider.example`
+            Some(number) => number.strip_prefix("sip:").unwrap_or(number).split('@').next()?,
+            None => resource.split_once('@').filter(|(_, host)| *host == endpoint)?.0,
+        };
+        (!number.is_empty()).then(|| number.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dialled_number_is_read_from_the_application_data() {
+        assert_eq!(
+            dialled_number("PJSIP/815551234@trunk,20,TtKk", "trunk").as_deref(),
+            Some("815551234")
+        );
+        assert_eq!(
+            dialled_number("SIP/trunk/815551234", "trunk").as_deref(),
+            Some("815551234")
+        );
+        assert_eq!(
+            dialled_number("PJSIP/1002&PJSIP/+4930@trunk,20", "trunk").as_deref(),
+            Some("+4930")
+        );
+        assert_eq!(
+            dialled_number("PJSIP/trunk/sip:815@host", "trunk").as_deref(),
+            Some("815")
+        );
+        assert_eq!(dialled_number("PJSIP/1002,20", "trunk"), None);
+        assert_eq!(dialled_number("", "trunk"), None);
+    }
+}
