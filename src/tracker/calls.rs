@@ -15,6 +15,8 @@ pub(super) struct Call {
     pub(super) transfer: Option<PendingTransfer>,
     /// The bridges in which the parties last met.
     pub(super) home: BTreeSet<BridgeId>,
+    /// One party waits where they met, while the other one consults.
+    pub(super) waits: bool,
     /// The phones that were last concluded to be on hold, and who held.
     pub(super) paused: BTreeSet<Phone>,
     pub(super) holders: BTreeSet<Phone>,

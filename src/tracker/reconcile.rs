@@ -102,8 +102,9 @@ impl Tracker {
         let number = self
             .ringing
             .number_for(group)
+            .filter(|number| self.calls.get(*number).is_none())
             .unwrap_or_else(|| self.calls.next_number());
-        let (from, to) = self.ringing.caller_and_callee(group);
+        let (from, to) = self.caller_and_callee(group);
         self.calls.standing.insert(
             number,
             Call {
@@ -274,6 +275,7 @@ impl Tracker {
         if whereabouts.apart.is_empty() && whereabouts.gone.is_empty() {
             if let Some(call) = self.calls.get_mut(number) {
                 call.home = whereabouts.bridges;
+                call.waits = false;
                 for party in call.parties.values_mut() {
                     party.apart_since = None;
                 }
@@ -293,6 +295,12 @@ impl Tracker {
         let Some(call) = self.calls.get_mut(number) else {
             return;
         };
+        if std::mem::replace(&mut call.waits, waiting.is_some()) && waiting.is_none() {
+            // The consultation is over: who does not come back is missing from now, not from its beginning.
+            for party in call.parties.values_mut() {
+                party.apart_since = None;
+            }
+        }
         let mut leaving = Vec::new();
         let mut away = BTreeSet::new();
         for (phone, party) in &mut call.parties {

@@ -49,25 +49,21 @@ impl Ringing {
     pub(super) fn dialled(&self) -> Vec<ChannelId> {
         self.attempts.keys().cloned().collect()
     }
-
-    /// Who called whom in this group, as far as dialling tells.
-    pub(super) fn caller_and_callee(&self, group: &Group) -> (Option<Phone>, Option<Phone>) {
-        let told = group
-            .members
-            .keys()
-            .filter_map(|id| self.attempts.get(id)?.told.as_ref());
-        let mut inside = told.filter(|told| {
-            told.from
-                .as_ref()
-                .is_some_and(|from| group.members.values().any(|phone| phone == from))
-        });
-        inside
-            .next()
-            .map_or((None, None), |told| (told.from.clone(), Some(told.to.clone())))
-    }
 }
 
 impl Tracker {
+    /// Who called whom in this group, as far as dialling tells.
+    pub(super) fn caller_and_callee(&mut self, group: &Group) -> (Option<Phone>, Option<Phone>) {
+        for (peer, to) in &group.members {
+            let dialling = self.ringing.attempts.get(peer).and_then(|attempt| attempt.caller.clone());
+            let caller = dialling.and_then(|dialling| self.calling_phone(&dialling, peer));
+            if let Some(from) = caller.and_then(|caller| group.members.get(&caller)) {
+                return (Some(from.clone()), Some(to.clone()));
+            }
+        }
+        (None, None)
+    }
+
     pub(super) fn on_dial(
         &mut self,
         at: Moment,
@@ -125,7 +121,7 @@ impl Tracker {
         let Some(to) = self.named(peer) else { return };
         let caller = dialling
             .as_ref()
-            .and_then(|dialling| self.calling_phone(dialling));
+            .and_then(|dialling| self.calling_phone(dialling, peer));
         let from = caller.as_ref().and_then(|caller| self.named(caller));
         let number = self.ringing_number(dialling.as_ref().unwrap_or(peer), caller.as_ref());
         if let Some(attempt) = self.ringing.attempts.get_mut(peer) {
@@ -155,8 +151,8 @@ impl Tracker {
         number
     }
 
-    /// The phone's channel that makes this dialling channel dial, through any number of Local pairs.
-    fn calling_phone(&mut self, dialling: &ChannelId) -> Option<ChannelId> {
+    /// The phone's channel that makes this dialling channel dial the peer, through any number of Local pairs.
+    fn calling_phone(&mut self, dialling: &ChannelId, peer: &ChannelId) -> Option<ChannelId> {
         let mut current = dialling.clone();
         for _ in 0..HOPS_MAX {
             if self.topology.phone(&current).is_some() {
@@ -173,7 +169,8 @@ impl Tracker {
                 continue;
             }
             let bridge = self.topology.channels.get(&half)?.bridge.clone()?;
-            return self.topology.group(&bridge).members.into_keys().next();
+            // Once it is answered the peer is heard there too.
+            return self.topology.group(&bridge).members.into_keys().find(|member| member != peer);
         }
         None
     }

@@ -107,14 +107,13 @@ fn stories(conclusions: &[Conclusion]) -> BTreeMap<Vec<String>, Vec<String>> {
     calls.into_values().map(|story| (story.clone(), story)).collect()
 }
 
-/// Who rang whom, whenever.
+/// Who was rung, whenever. By whom is not known if the dialling half of a Local pair is heard of first.
 fn rings(conclusions: &[Conclusion]) -> BTreeSet<String> {
-    let ringing = conclusions
-        .iter()
-        .filter(|conclusion| matches!(conclusion.what, What::Ringing { .. }));
-    ringing
-        .map(|conclusion| format!("{:?}", conclusion.what))
-        .collect()
+    let ringing = conclusions.iter().filter_map(|conclusion| match &conclusion.what {
+        What::Ringing { to, .. } => Some(format!("{to:?}")),
+        _ => None,
+    });
+    ringing.collect()
 }
 
 /// The rings that were answered later than a shuffle can hide.

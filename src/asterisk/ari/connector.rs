@@ -95,6 +95,9 @@ impl Connector {
                     loss
                 }
             };
+            if let Loss::Overflow(_) = loss {
+                self.counters.count_overflow();
+            }
             tokio::select! {
                 () = closed.closed() => return,
                 () = self.wait_after(&loss, &mut backoff) => {}
@@ -172,7 +175,12 @@ impl Connector {
             }
             Err(error) => {
                 self.counters.count_untranslatable(1);
-                warn!(%error, "Asterisk sent an event that makes no sense");
+                // One line shows what is wrong; how often it happens is in the counters.
+                if self.counters.untranslatable() == 1 {
+                    warn!(%error, "Asterisk sent an event that makes no sense");
+                } else {
+                    debug!(%error, "Asterisk sent an event that makes no sense");
+                }
                 None
             }
         }
@@ -243,9 +251,6 @@ impl<'a> Reporter<'a> {
     }
 
     async fn lost(&mut self, loss: &Loss) {
-        if let Loss::Overflow(_) = loss {
-            self.connector.counters.count_overflow();
-        }
         let reason = loss.to_string();
         warn!(reason, "the connection to the PBX is lost");
         self.say_lost(reason).await;

@@ -1,0 +1,11 @@
+//! The main job on a real Asterisk, with real SIP phones and the real binary.
+//!
+//! `scripts/test` brings the Asterisk up and says where it is; see [`stage::Pbx`].
+
+mod phone;
+mod relay;
+mod scenes;
+mod smoke;
+mod stage;
+mod story;
+mod terminal;

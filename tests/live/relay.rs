@@ -1,0 +1,207 @@
+//! The real binary, as an operator runs it.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::stage::Pbx;
+
+/// How long the relay may take to be ready: its own start, and the comparison with the PBX.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+/// How often it is asked.
+const ASK_EVERY: Duration = Duration::from_millis(25);
+/// How long unread rows outlive their call here.
+const LINGER_SECS: u32 = 2;
+
+/// A running relay with a folder of its own.
+#[derive(Debug)]
+pub(crate) struct RelayProcess {
+    process: Child,
+    folder: Option<TempDir>,
+    path: PathBuf,
+    terminals: u16,
+    operator: u16,
+}
+
+impl RelayProcess {
+    /// Starts a relay that follows this PBX, with a user for each phone: `user1001`, password
+    /// `secret-1001`, and so on.
+    pub(crate) async fn start(pbx: &Pbx) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("callrelay-").tempdir()?;
+        let path = folder.path().to_owned();
+        let (terminals, operator) = (free_port()?, free_port()?);
+        write_config(&path, pbx, terminals, operator)?;
+        for phone in ["1001", "1002", "1003", "1004", "1005"] {
+            add_user(&path, phone)?;
+        }
+        let process = spawn(&path)?;
+        let mut relay = Self { process, folder: Some(folder), path, terminals, operator };
+        relay.is_ready().await?;
+        Ok(relay)
+    }
+
+    /// Where terminals connect.
+    pub(crate) fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}/v1/terminal", self.terminals)
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+
+    /// Starts it again on the same store.
+    pub(crate) async fn start_again(&mut self) -> Result<()> {
+        self.process = spawn(&self.path)?;
+        self.is_ready().await
+    }
+
+    /// What the operator is told at this path.
+    pub(crate) async fn operator(&self, path: &str) -> Result<Value> {
+        let answer = reqwest::get(format!("http://127.0.0.1:{}{path}", self.operator)).await?;
+        Ok(answer.json().await?)
+    }
+
+    /// Whether some file of the store holds this text.
+    pub(crate) fn store_holds(&self, text: &str) -> Result<bool> {
+        for entry in std::fs::read_dir(&self.path)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if !name.starts_with("callrelay.db") {
+                continue;
+            }
+            // A file of the store may go away while it is looked for.
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            if bytes.windows(text.len()).any(|window| window == text.as_bytes()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Waits until no file of the store holds this text.
+    pub(crate) async fn forgets(&self, text: &str) -> Result<()> {
+        let forgotten = async {
+            while self.store_holds(text)? {
+                tokio::time::sleep(ASK_EVERY).await;
+            }
+            anyhow::Ok(())
+        };
+        let within = Duration::from_secs(u64::from(LINGER_SECS) + 10);
+        tokio::time::timeout(within, forgotten).await.with_context(|| format!("the store still holds {text:?}"))?
+    }
+
+    /// What the relay logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.path.join("relay.log")).unwrap_or_default()
+    }
+
+    async fn is_ready(&mut self) -> Result<()> {
+        let ready = async {
+            loop {
+                if let Some(status) = self.process.try_wait()? {
+                    bail!("the relay ended with {status}:\n{}", self.log());
+                }
+                let asked = reqwest::get(format!("http://127.0.0.1:{}/readyz", self.operator)).await;
+                if asked.is_ok_and(|answer| answer.status().is_success()) {
+                    return Ok(());
+                }
+                tokio::time::sleep(ASK_EVERY).await;
+            }
+        };
+        let waited = tokio::time::timeout(READY_WITHIN, ready).await;
+        waited.unwrap_or_else(|_| bail!("the relay was not ready in time:\n{}", self.log()))
+    }
+
+    /// Leaves the relay running, and tells how to look at it and how to end it.
+    #[allow(dead_code, reason = "the demo does so, the tests do not")]
+    pub(crate) fn leave_running(mut self) -> Result<String> {
+        let folder = self.folder.take().context("the folder")?.keep();
+        let binary = binary();
+        let pid = self.process.id();
+        std::fs::write(folder.join("relay.pid"), format!("{pid}\n"))?;
+        if let Ok(note) = std::env::var("CALLRELAY_DEMO_NOTE") {
+            std::fs::write(note, format!("{pid} {}\n", folder.display()))?;
+        }
+        let (terminals, operator) = (self.terminals, self.operator);
+        std::mem::forget(self);
+        Ok(format!(
+            "\nThe relay (process {pid}) and the Asterisk run on. To look at them:\n  \
+             curl http://127.0.0.1:{operator}/v1/calls\n  \
+             CALLRELAY_PASSWORD=secret-1001 {} terminal --url ws://127.0.0.1:{terminals} --id user1001 --wait\n  \
+             tail -f {}",
+            binary.display(),
+            folder.join("relay.log").display()
+        ))
+    }
+}
+
+impl Drop for RelayProcess {
+    fn drop(&mut self) {
+        // It may be dead already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The binary under test.
+fn binary() -> PathBuf {
+    let named = std::env::var_os("CALLRELAY_BIN").map(PathBuf::from);
+    let built = option_env!("CARGO_BIN_EXE_callrelay").map(PathBuf::from);
+    named.or(built).unwrap_or_else(|| PathBuf::from("target/debug/callrelay"))
+}
+
+fn spawn(folder: &Path) -> Result<Child> {
+    let log = File::options().create(true).append(true).open(folder.join("relay.log"))?;
+    let binary = std::path::absolute(binary())?;
+    Command::new(&binary)
+        .arg("serve")
+        .current_dir(folder)
+        .env("CALLRELAY_LOG", "debug")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .with_context(|| format!("cannot start {}", binary.display()))
+}
+
+fn write_config(folder: &Path, pbx: &Pbx, terminals: u16, operator: u16) -> Result<()> {
+    let app = format!("callrelay-{}", terminals);
+    let config = format!(
+        "[server]\nlisten = \"127.0.0.1:{terminals}\"\nadmin_listen = \"127.0.0.1:{operator}\"\n\n\
+         [[pbx]]\nname = \"main\"\nkind = \"ari\"\nurl = \"{}\"\nusername = \"callrelay\"\npassword = \"{}\"\n\
+         app = \"{app}\"\n\n[mailbox]\nlinger_secs = {LINGER_SECS}\n",
+        pbx.ari_url, pbx.ari_password
+    );
+    std::fs::write(folder.join("callrelay.toml"), config)?;
+    Ok(())
+}
+
+fn add_user(folder: &Path, phone: &str) -> Result<()> {
+    let mut adding = Command::new(std::path::absolute(binary())?)
+        .args(["user", "add", "--id", &format!("user{phone}"), "--phone", phone, "--password-stdin"])
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()?;
+    let mut stdin = adding.stdin.take().context("standard input")?;
+    writeln!(stdin, "secret-{phone}")?;
+    drop(stdin);
+    let status = adding.wait()?;
+    ensure!(status.success(), "user add ended with {status}");
+    Ok(())
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}

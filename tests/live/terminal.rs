@@ -1,0 +1,189 @@
+//! A terminal in a test: says frames, and hears them one after the other.
+//!
+//! What it hears is compared as a whole line that has everything but ids and times, so that a frame
+//! too many, too few or out of order fails the test.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use futures::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::relay::RelayProcess;
+
+/// How long a terminal waits for a frame.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// One session.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    phone: String,
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// The call and mailbox of the last frame that named one.
+    call: String,
+    epoch: String,
+    sent: u32,
+}
+
+impl Terminal {
+    /// Connects a terminal of the user of this phone.
+    pub(crate) async fn connect(relay: &RelayProcess, phone: &str) -> Result<Self> {
+        let (socket, _) = connect_async(relay.url()).await.context("the terminal's WebSocket")?;
+        Ok(Self { phone: phone.to_owned(), socket, call: String::new(), epoch: String::new(), sent: 0 })
+    }
+
+    /// Sends `link` with the user's id and password, and these fields.
+    pub(crate) async fn link(&mut self, fields: Value) -> Result<()> {
+        let mut frame = json!({
+            "type": "link",
+            "id": format!("user{}", self.phone),
+            "password": format!("secret-{}", self.phone),
+            "terminal": format!("desk-{}", self.phone),
+        });
+        if let (Some(frame), Value::Object(fields)) = (frame.as_object_mut(), fields) {
+            frame.extend(fields);
+        }
+        self.say(&frame).await
+    }
+
+    /// Sends a frame.
+    pub(crate) async fn say(&mut self, frame: &Value) -> Result<()> {
+        Ok(self.socket.send(Message::text(frame.to_string())).await?)
+    }
+
+    /// Sends a message with a reference of its own, to the call there is.
+    pub(crate) async fn sends(&mut self, body: &str) -> Result<()> {
+        self.sent += 1;
+        let reference = format!("{}-{}", self.phone, self.sent);
+        self.say(&json!({ "type": "send", "ref": reference, "body": body })).await
+    }
+
+    /// Acknowledges a row of the call it heard of last.
+    pub(crate) async fn acknowledges(&mut self, seq: u64) -> Result<()> {
+        let call = self.call.clone();
+        self.say(&json!({ "type": "ack", "call": call, "seq": seq })).await
+    }
+
+    /// The mailbox it heard of last, as a position.
+    pub(crate) fn position(&self, seq: u64) -> Value {
+        json!({ "epoch": self.epoch, "seq": seq })
+    }
+
+    /// The next frame, as a line, is this one. Coming and going of peers' terminals is passed over
+    /// unless it is asked for.
+    pub(crate) async fn hears(&mut self, expected: &str) -> Result<()> {
+        loop {
+            let frame = self.next().await.with_context(|| format!("{} waited for {expected:?}", self.phone))?;
+            let line = line(&frame);
+            if line.starts_with("parties") && !expected.starts_with("parties") {
+                continue;
+            }
+            ensure!(line == expected, "{} heard {line:?} instead of {expected:?}", self.phone);
+            return Ok(());
+        }
+    }
+
+    /// These frames come, one after the other.
+    pub(crate) async fn hears_all(&mut self, expected: &[&str]) -> Result<()> {
+        for line in expected {
+            self.hears(line).await?;
+        }
+        Ok(())
+    }
+
+    /// Nothing was on its way: the answer to a question that the relay refuses comes next.
+    pub(crate) async fn hears_nothing(&mut self) -> Result<()> {
+        self.say(&json!({ "type": "ack", "call": "nothing", "seq": 0 })).await?;
+        self.hears("error unknown_call").await.context("nothing was to be heard")
+    }
+
+    /// The connection is cut, without a word.
+    pub(crate) fn is_killed(self) {
+        drop(self.socket);
+    }
+
+    async fn next(&mut self) -> Result<Value> {
+        loop {
+            let frame = tokio::time::timeout(PATIENCE, self.socket.next()).await.context("nothing came")?;
+            match frame {
+                Some(Ok(Message::Text(text))) => {
+                    let frame: Value = serde_json::from_str(text.as_str())?;
+                    self.remember(&frame);
+                    return Ok(frame);
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(other)) => bail!("an odd frame: {other:?}"),
+                Some(Err(error)) => bail!("the connection broke: {error}"),
+                None => bail!("the connection was closed"),
+            }
+        }
+    }
+
+    fn remember(&mut self, frame: &Value) {
+        let call = if frame["call"].is_object() { &frame["call"] } else { frame };
+        if let Some(id) = call["call"].as_str() {
+            id.clone_into(&mut self.call);
+        }
+        if let Some(epoch) = call["epoch"].as_str() {
+            epoch.clone_into(&mut self.epoch);
+        }
+    }
+}
+
+/// A frame without ids and times.
+fn line(frame: &Value) -> String {
+    let text = |name: &str| frame[name].as_str().unwrap_or("?").to_owned();
+    let number = |name: &str| frame[name].as_u64().map_or(String::new(), |seq| format!(" #{seq}"));
+    match frame["type"].as_str().unwrap_or("?") {
+        "linked" => format!("linked {}, {}", text("phone"), calls(&frame["calls"])),
+        "link_failed" => format!("link_failed {}", text("reason")),
+        "status" => status(frame),
+        "message" => {
+            let mut line = format!("{}{} {}: {}", text("direction"), number("seq"), text("from"), text("body"));
+            if let Some(transferred) = frame["transferred"].as_str() {
+                let _ = write!(line, " (transferred {transferred})");
+            }
+            line
+        }
+        "replayed" => {
+            let reset = if frame["reset"] == json!(true) { " from the beginning" } else { "" };
+            format!("replayed{}{reset}", number("seq"))
+        }
+        "sent" => format!("sent{} {}", number("seq"), text("state")),
+        "send_failed" => format!("send_failed {}", text("reason")),
+        "delivered" => format!("delivered to {}", text("phone")),
+        "error" => format!("error {}", text("reason")),
+        other => format!("{other}?"),
+    }
+}
+
+fn status(frame: &Value) -> String {
+    let name = frame["status"].as_str().unwrap_or("?");
+    match name {
+        "ringing" => format!("ringing {} with {}", frame["direction"].as_str().unwrap_or("?"), peers(&frame["peers"])),
+        "ringing_over" => name.to_owned(),
+        "uncertain" | "certain" => format!("{name} {}", frame["pbx"].as_str().unwrap_or("?")),
+        _ => format!("{name}: {}", call(&frame["call"])),
+    }
+}
+
+fn calls(calls: &Value) -> String {
+    match calls.as_array().map(Vec::as_slice) {
+        Some([]) | None => "in no call".to_owned(),
+        Some(calls) => calls.iter().map(call).collect::<Vec<_>>().join(" and "),
+    }
+}
+
+fn call(call: &Value) -> String {
+    format!("{} with {}", call["state"].as_str().unwrap_or("?"), peers(&call["peers"]))
+}
+
+fn peers(peers: &Value) -> String {
+    let names = peers.as_array().into_iter().flatten().map(|peer| peer["phone"].as_str().unwrap_or("?"));
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+}
