@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info, warn};
@@ -301,8 +302,14 @@ impl Runtime {
                     let Some(queue) = self.sessions.get(&session) else {
                         continue;
                     };
-                    if queue.try_send(ToSession::Notice(notice)).is_err() {
-                        lost.push(session);
+                    match queue.try_send(ToSession::Notice(notice)) {
+                        Ok(()) => {}
+                        // Its connection is gone, and its last word is on its way.
+                        Err(TrySendError::Closed(_)) => lost.push(session),
+                        Err(TrySendError::Full(_)) => {
+                            warn!(%session, "a session's queue is full");
+                            lost.push(session);
+                        }
                     }
                 }
                 Effect::Close(session, reason) => {
@@ -322,7 +329,6 @@ impl Runtime {
         let now = self.clock.now();
         for session in lost {
             if self.sessions.remove(&session).is_some() {
-                warn!(%session, "a session's queue is full or gone");
                 self.relay.handle(now, Input::Closed(session));
             }
         }

@@ -26,7 +26,7 @@ const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 /// The arguments of `callrelay record`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RecordArgs {
-    /// Name of the [[pbx]] to record
+    /// Which PBX: a `name` from the configuration
     #[arg(long, value_name = "NAME")]
     pub pbx: String,
     /// File to write, JSON Lines; an existing one is overwritten

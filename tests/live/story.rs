@@ -99,10 +99,10 @@ async fn a_terminal_drops(stage: &Stage, cast: Cast) -> Result<Cast> {
     stage.narrator.say("The terminal of 1002 is killed; what was sent meanwhile is there when it comes back.");
     let Cast { mut alices, bobs, .. } = cast;
     let position = bobs.position(3);
-    bobs.is_killed();
+    let dropped = bobs.drops();
     alices.sends("Did you get this?").await?;
     alices.hears("sent #4 stored").await?;
-    let mut bobs = Terminal::connect(&stage.relay, "1002").await?;
+    let mut bobs = dropped.connects_again(&stage.relay).await?;
     bobs.link(json!({ "resume": position })).await?;
     bobs.hears_all(&["linked 1002, talking with 1001", "received #4 1001: Did you get this?", "replayed #4"]).await?;
     bobs.acknowledges(4).await?;
@@ -119,10 +119,10 @@ async fn the_relay_dies(stage: &mut Stage, cast: Cast) -> Result<Cast> {
     let (alices_position, bobs_position) = (alices.position(5), bobs.position(4));
     stage.relay.kill()?;
     stage.relay.start_again().await?;
-    let mut alices = Terminal::connect(&stage.relay, "1001").await?;
+    let mut alices = alices.drops().connects_again(&stage.relay).await?;
     alices.link(json!({ "resume": alices_position })).await?;
     alices.hears_all(&["linked 1001, talking with 1002", "replayed #5"]).await?;
-    let mut bobs = Terminal::connect(&stage.relay, "1002").await?;
+    let mut bobs = bobs.drops().connects_again(&stage.relay).await?;
     bobs.link(json!({ "resume": bobs_position })).await?;
     bobs.hears_all(&["linked 1002, talking with 1001", "received #5 1001: Accepted just before", "replayed #5"])
         .await?;
@@ -200,7 +200,7 @@ async fn an_attended_transfer(
 
     say("1003 completes the transfer: 1004 has the whole history, and 1002 saw nothing of the consultation.");
     carol_call.transfer_attended(&consultation).await?.succeeds().await?;
-    carols.hears_all(&["bye: talking with nobody", "transfer: talking with 1002, 1004"]).await.or_else(|_| Ok::<_, anyhow::Error>(()))?;
+    carols.hears_all(&["bye: talking with nobody", "transfer: talking with 1002, 1004"]).await?;
     daves
         .hears_all(&[
             "bye: talking with nobody",
@@ -215,7 +215,7 @@ async fn an_attended_transfer(
             "replayed #7",
         ])
         .await?;
-    cast.bobs.hears_all(&["parties: held with 1004", "hold_off: talking with 1004"]).await?;
+    cast.bobs.hears_all(&["parties: talking with 1004", "hold_off: talking with 1004"]).await?;
     cast.bobs.sends("Back again").await?;
     cast.bobs.hears("sent #8 stored").await?;
     daves.hears("received #8 1002: Back again").await?;

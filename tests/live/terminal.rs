@@ -3,6 +3,7 @@
 //! What it hears is compared as a whole line that has everything but ids and times, so that a frame
 //! too many, too few or out of order fails the test.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -27,13 +28,29 @@ pub(crate) struct Terminal {
     call: String,
     epoch: String,
     sent: u32,
+    /// The messages of which it heard that they were delivered. A relay that dies may forget that it
+    /// told so, and tell again.
+    delivered: BTreeSet<String>,
 }
 
 impl Terminal {
     /// Connects a terminal of the user of this phone.
     pub(crate) async fn connect(relay: &RelayProcess, phone: &str) -> Result<Self> {
         let (socket, _) = connect_async(relay.url()).await.context("the terminal's WebSocket")?;
-        Ok(Self { phone: phone.to_owned(), socket, call: String::new(), epoch: String::new(), sent: 0 })
+        Ok(Self {
+            phone: phone.to_owned(),
+            socket,
+            call: String::new(),
+            epoch: String::new(),
+            sent: 0,
+            delivered: BTreeSet::new(),
+        })
+    }
+
+    /// The connection is cut without a word.
+    pub(crate) fn drops(self) -> Dropped {
+        let Self { phone, call, epoch, sent, delivered, .. } = self;
+        Dropped { phone, call, epoch, sent, delivered }
     }
 
     /// Sends `link` with the user's id and password, and these fields.
@@ -79,6 +96,9 @@ impl Terminal {
         loop {
             let frame = self.next().await.with_context(|| format!("{} waited for {expected:?}", self.phone))?;
             let line = line(&frame);
+            if frame["type"] == "delivered" && !self.delivered.insert(frame["id"].to_string()) {
+                continue;
+            }
             if line.starts_with("parties") && !expected.starts_with("parties") {
                 continue;
             }
@@ -99,11 +119,6 @@ impl Terminal {
     pub(crate) async fn hears_nothing(&mut self) -> Result<()> {
         self.say(&json!({ "type": "ack", "call": "nothing", "seq": 0 })).await?;
         self.hears("error unknown_call").await.context("nothing was to be heard")
-    }
-
-    /// The connection is cut, without a word.
-    pub(crate) fn is_killed(self) {
-        drop(self.socket);
     }
 
     async fn next(&mut self) -> Result<Value> {
@@ -131,6 +146,25 @@ impl Terminal {
         if let Some(epoch) = call["epoch"].as_str() {
             epoch.clone_into(&mut self.epoch);
         }
+    }
+}
+
+/// A terminal without a connection, and what it remembers.
+#[derive(Debug)]
+pub(crate) struct Dropped {
+    phone: String,
+    call: String,
+    epoch: String,
+    sent: u32,
+    delivered: BTreeSet<String>,
+}
+
+impl Dropped {
+    /// The same terminal on a new connection.
+    pub(crate) async fn connects_again(self, relay: &RelayProcess) -> Result<Terminal> {
+        let Self { phone, call, epoch, sent, delivered } = self;
+        let fresh = Terminal::connect(relay, &phone).await?;
+        Ok(Terminal { call, epoch, sent, delivered, ..fresh })
     }
 }
 
