@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 use tracing::{Instrument, debug, info, info_span};
 
 use super::auth::{Identity, Refusal};
@@ -88,7 +88,7 @@ impl Session {
             };
             let frame = match linked {
                 Err(_) => break CloseCode::NoLink,
-                Ok(Err(Ended::Gone)) => return,
+                Ok(Err(Ended::Gone)) => return self.part().await,
                 Ok(Err(Ended::Close(code))) => break code,
                 Ok(Ok(frame)) => frame,
             };
@@ -114,11 +114,16 @@ impl Session {
                         }
                     }
                     Linked::Over(code) => break code,
-                    Linked::Gone => return,
+                    Linked::Gone => return self.part().await,
                 },
             }
         };
         close(&mut self.writer, &mut self.reader, code).await;
+    }
+
+    /// Lets the answer to the terminal's close frame out, which the library has ready.
+    async fn part(&mut self) {
+        let _ = timeout(CLOSE_TIMEOUT, self.writer.flush()).await;
     }
 
     /// The next `link` frame.
@@ -198,7 +203,8 @@ impl Session {
         }
         let first = match notices.recv().await {
             Some(ToSession::Notice(notice @ Notice::LinkFailed(_))) => {
-                // Nothing is linked; the terminal may try again.
+                // Nothing is linked, and the loop need not remember the session. The terminal may try again.
+                self.tell_loop(Input::Closed(self.id)).await;
                 return Linked::Refused(frames_out::encode(&notice, &facts));
             }
             Some(first) => first,
@@ -273,10 +279,9 @@ async fn read_frames(
     replies: &mpsc::Sender<String>,
 ) -> Ended {
     loop {
-        let text = match timeout(SILENCE_MAX, next_text(reader)).await {
-            Err(_) => return Ended::Gone,
-            Ok(Err(ended)) => return ended,
-            Ok(Ok(text)) => text,
+        let text = match next_text(reader).await {
+            Err(ended) => return ended,
+            Ok(text) => text,
         };
         let input = match frames_in::parse(text.as_str()) {
             Ok(ClientFrame::Send(request)) => Input::Send { session: id, request },
@@ -329,16 +334,22 @@ fn mistake(error: FrameError) -> String {
 }
 
 /// The next text frame. Pings and pongs are answered by the library and only prove life.
-async fn next_text(reader: &mut Reader) -> Result<tokio_tungstenite::tungstenite::Utf8Bytes, Ended> {
-    match reader.next().await {
-        Some(Ok(Message::Text(text))) => Ok(text),
-        Some(Ok(Message::Ping(_) | Message::Pong(_))) => Box::pin(next_text(reader)).await,
-        Some(Ok(Message::Binary(_) | Message::Frame(_))) => Err(Ended::Close(CloseCode::NotTheProtocol)),
-        Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
-            Err(Ended::Close(CloseCode::TooLarge))
-        }
-        Some(Err(Error::Utf8(_))) => Err(Ended::Close(CloseCode::NotTheProtocol)),
-        Some(Ok(Message::Close(_)) | Err(_)) | None => Err(Ended::Gone),
+async fn next_text(reader: &mut Reader) -> Result<Utf8Bytes, Ended> {
+    loop {
+        let Ok(heard) = timeout(SILENCE_MAX, reader.next()).await else {
+            return Err(Ended::Gone);
+        };
+        return match heard {
+            Some(Ok(Message::Text(text))) => Ok(text),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+            Some(Ok(Message::Binary(_) | Message::Frame(_)) | Err(Error::Utf8(_))) => {
+                Err(Ended::Close(CloseCode::NotTheProtocol))
+            }
+            Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
+                Err(Ended::Close(CloseCode::TooLarge))
+            }
+            Some(Ok(Message::Close(_)) | Err(_)) | None => Err(Ended::Gone),
+        };
     }
 }
 
@@ -386,19 +397,21 @@ async fn write_frames(
             gateway.to_loop.send(report).await.ok()?;
         }
         tokio::select! {
+            // Pings first: a terminal that is sent frames without end has to show that it lives, too.
             biased;
+            _ = pings.tick() => {
+                if let Err(ended) = within(writer.feed(Message::Ping(Bytes::new()))).await {
+                    return ended;
+                }
+            }
             received = notices.recv_many(&mut ready, GATHER_FRAMES) => {
                 if received == 0 {
-                    return Some(CloseCode::GoingAway);
+                    // The loop gave the session up because its queue was full.
+                    return Some(CloseCode::TooSlow);
                 }
             }
             Some(text) = own_words.recv() => {
                 if let Err(ended) = within(writer.feed(Message::text(text))).await {
-                    return ended;
-                }
-            }
-            _ = pings.tick() => {
-                if let Err(ended) = within(writer.feed(Message::Ping(Bytes::new()))).await {
                     return ended;
                 }
             }

@@ -10,9 +10,10 @@ use crate::model::{CallId, Phone, SessionId};
 
 use super::Relay;
 use super::call::Call;
-use super::effect::{Effect, Mistake, Notice, ReadRequest, Row};
+use super::effect::{Effect, Mistake, Notice, ReadRequest, Row, Status};
 use super::mailbox::Place;
 use super::record::StoredMessage;
+use super::session::Afterwards;
 
 /// How many rows are read from the store at a time.
 const READ_ROWS: usize = 64;
@@ -30,13 +31,16 @@ impl Relay {
                 return;
             };
             let until = call.open_until(&known.phone);
-            if cursor.reading || known.is_congested() {
+            if cursor.reading.is_some() || known.is_congested() {
                 return;
             }
             if cursor.next > until {
-                if cursor.closing {
-                    self.drop_cursor(session, id);
+                let afterwards = cursor.afterwards;
+                if afterwards != Afterwards::Wait && self.is_awaited(id) {
+                    // What was accepted last is not stored yet, and is to be handed over too.
+                    return;
                 }
+                self.all_handed_over(session, id, afterwards);
                 return;
             }
             let phone = known.phone.clone();
@@ -62,19 +66,20 @@ impl Relay {
                     .iter()
                     .filter_map(|place| Some(call.log.get(place.number)?.row))
                     .collect();
+                let request = ReadRequest {
+                    session,
+                    call: id.clone(),
+                    rows,
+                    through: reached,
+                };
                 if let Some(cursor) = self
                     .sessions
                     .get_mut(&session)
                     .and_then(|known| known.cursors.get_mut(id))
                 {
-                    cursor.reading = true;
+                    cursor.reading = Some(request.clone());
                 }
-                self.effects.push_back(Effect::Read(ReadRequest {
-                    session,
-                    call: id.clone(),
-                    rows,
-                    through: reached,
-                }));
+                self.effects.push_back(Effect::Read(request));
                 return;
             }
         }
@@ -89,9 +94,11 @@ impl Relay {
         let Some(cursor) = known.cursors.get_mut(&request.call) else {
             return;
         };
-        if !std::mem::take(&mut cursor.reading) {
+        // The answer to an earlier cursor of this session says nothing to this one.
+        if cursor.reading.as_ref() != Some(request) {
             return;
         }
+        cursor.reading = None;
         let Some(call) = self.calls.get(&request.call) else {
             return;
         };
@@ -196,7 +203,7 @@ impl Relay {
         };
         let Some(owed) = cursor.owes else { return };
         // What is on hold comes later, as news.
-        if cursor.reading || cursor.next <= owed.until.min(open) {
+        if cursor.reading.is_some() || cursor.next <= owed.until.min(open) {
             return;
         }
         cursor.owes = None;
@@ -216,9 +223,18 @@ impl Relay {
         );
     }
 
-    fn drop_cursor(&mut self, session: SessionId, id: &CallId) {
-        if let Some(known) = self.sessions.get_mut(&session) {
+    fn all_handed_over(&mut self, session: SessionId, id: &CallId, afterwards: Afterwards) {
+        if afterwards == Afterwards::Wait {
+            return;
+        }
+        let phone = self.sessions.get_mut(&session).map(|known| {
             known.cursors.remove(id);
+            known.phone.clone()
+        });
+        if afterwards == Afterwards::SayBye
+            && let Some(call) = phone.and_then(|phone| self.call_object(id, &phone))
+        {
+            self.tell(session, Notice::Status(Status::Bye, call));
         }
     }
 

@@ -12,6 +12,7 @@ use super::input::Replay;
 use super::log::Log;
 use super::mailbox::Mailbox;
 use super::record::Standing;
+use super::session::Afterwards;
 
 /// Phones that ring for a call that has not begun (or a transfer whose target has not answered).
 #[derive(Debug)]
@@ -380,6 +381,10 @@ impl Relay {
         };
         let key = (call.pbx.clone(), call.number);
         let last = call.log.last();
+        // The target of a transfer never came: nobody may read what its transferer left behind.
+        let outgoing = |(phone, mailbox): (&Phone, &Mailbox)| (mailbox.standing == Standing::Outgoing).then(|| phone.clone());
+        let abandoned: Vec<Phone> = call.mailboxes.iter().filter_map(outgoing).collect();
+        call.mailboxes.retain(|phone, _| !abandoned.contains(phone));
         let mut told = Vec::new();
         for (phone, mailbox) in &mut call.mailboxes {
             if mailbox.standing != Standing::Left {
@@ -392,7 +397,13 @@ impl Relay {
         call.parties.clear();
         call.ended_at = Some(now);
         self.numbers.remove(&key);
-        self.ringing.remove(&key);
+        for phone in &abandoned {
+            self.forget_call_of(phone, id);
+        }
+        if let Some(ringing) = self.ringing.get(&key) {
+            let ringing: Vec<Phone> = ringing.rings.iter().map(|ring| ring.phone.clone()).collect();
+            self.ringing_over(&key, &ringing);
+        }
         for phone in &told {
             self.tell_status(id, phone, Status::Bye);
             // What was held is readable now, and the rest of what was under way.
@@ -402,7 +413,7 @@ impl Relay {
                     .get_mut(&session)
                     .and_then(|known| known.cursors.get_mut(id))
                 {
-                    cursor.closing = true;
+                    cursor.afterwards = Afterwards::Go;
                     cursor.owes = None;
                 }
                 self.pump(session, id);
@@ -416,7 +427,7 @@ impl Relay {
         }
     }
 
-    fn is_awaited(&self, id: &CallId) -> bool {
+    pub(super) fn is_awaited(&self, id: &CallId) -> bool {
         self.storage.pending.iter().any(|pending| pending.call == *id)
     }
 

@@ -7,7 +7,7 @@ use super::effect::{CloseReason, Effect, LinkRefusal, Notice, Status};
 use super::input::{LinkRequest, Replay, Resume};
 use super::rate::Bucket;
 use super::record::Standing;
-use super::session::{Cursor, Owed, Session};
+use super::session::{Afterwards, Cursor, Owed, Session};
 
 impl Relay {
     pub(super) fn link(&mut self, now: Moment, session: SessionId, request: LinkRequest) {
@@ -24,6 +24,7 @@ impl Relay {
             return self.refuse_link(session, LinkRefusal::NotInCall);
         }
         self.displace(session, &phone, &terminal);
+        self.forget_session(session);
         if self
             .links
             .get(&phone)
@@ -56,11 +57,6 @@ impl Relay {
         );
         for call in standing.iter().chain(&lingering) {
             self.open_cursor(session, call, resume.as_ref(), replay);
-        }
-        for call in &lingering {
-            if let Some(object) = self.call_object(call, &phone) {
-                self.tell(session, Notice::Status(Status::Bye, object));
-            }
         }
         self.tell_what_is_going_on(session, &phone);
         if first {
@@ -167,23 +163,22 @@ impl Relay {
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
+        let ended = call.ended_at.is_some();
         let last = call.log.committed();
         let Some(mailbox) = call.mailboxes.get_mut(&known.phone) else {
             return;
         };
         let end = mailbox.last_seq(last);
         let epoch = mailbox.epoch.clone();
+        let furthest = mailbox.terminals.values().filter_map(|position| position.handed).max();
         let position = mailbox.position(&known.terminal);
+        // A terminal that changes its name is as far as any terminal of its phone can be.
+        let handed = position.handed.or(furthest);
         let (after, reset) = match (resume, replay) {
             // Ahead of everything there is: not a position in this mailbox, whatever it says.
             (Some(resume), _) if resume.epoch == epoch && resume.seq <= end => {
                 // What this process never handed over cannot have arrived, whatever the terminal counted.
-                (
-                    position
-                        .handed
-                        .map_or(resume.seq, |handed| handed.min(resume.seq)),
-                    false,
-                )
+                (handed.map_or(resume.seq, |handed| handed.min(resume.seq)), false)
             }
             (Some(_), _) => (0, true),
             (None, Replay::All) => (0, false),
@@ -192,10 +187,10 @@ impl Relay {
         position.handed = Some(after);
         let cursor = Cursor {
             next: after + 1,
-            reading: false,
+            reading: None,
             owes: Some(Owed { until: end, reset }),
             own: std::collections::BTreeSet::new(),
-            closing: call.ended_at.is_some(),
+            afterwards: if over { Afterwards::SayBye } else { Afterwards::Wait },
         };
         call.unwritten = true;
         known.cursors.insert(id.clone(), cursor);

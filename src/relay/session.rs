@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{CallId, Phone, TerminalName};
 
+use super::effect::ReadRequest;
 use super::rate::Bucket;
 
 /// How many bytes of frames may wait to be written to one terminal before rows stay in the store.
@@ -29,14 +30,25 @@ pub(super) struct Session {
 pub(super) struct Cursor {
     /// The next row to hand over.
     pub(super) next: u64,
-    /// Bodies were asked for and have not come yet.
-    pub(super) reading: bool,
+    /// The bodies that were asked for and have not come yet.
+    pub(super) reading: Option<ReadRequest>,
     /// The past is not complete yet: the marker that is still owed.
     pub(super) owes: Option<Owed>,
     /// Messages that this session sent itself and was told so; it is not handed them again.
     pub(super) own: BTreeSet<u64>,
-    /// The call ended: when everything is handed over, the cursor goes.
-    pub(super) closing: bool,
+    /// What happens when everything is handed over.
+    pub(super) afterwards: Afterwards,
+}
+
+/// What happens to a cursor that was handed everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Afterwards {
+    /// It waits for more.
+    Wait,
+    /// The call ended, and the terminal knows: the cursor goes.
+    Go,
+    /// The call ended before this session began: the terminal is told so, and the cursor goes.
+    SayBye,
 }
 
 /// A `replayed` that is owed once the rows up to `until` were handed over.

@@ -1,11 +1,265 @@
-//! Turns of a call, each on the real Asterisk.
+//! Turns of a call, each on the real Asterisk with real phones, as the terminals see it.
 
 use anyhow::Result;
+use serde_json::json;
 
+use crate::phone::{Call, Phone};
 use crate::stage::{Narrator, Stage};
+use crate::terminal::Terminal;
+
+/// 1001 and 1002 talk, and a terminal of each knows.
+struct Talk {
+    stage: Stage,
+    /// A phone that goes out of scope hangs up.
+    _phones: (Phone, Phone),
+    call: Call,
+    answered: Call,
+    alices: Terminal,
+    bobs: Terminal,
+}
+
+async fn alice_and_bob_talk() -> Result<Talk> {
+    let stage = Stage::set(Narrator::Quiet).await?;
+    let (alice, bob) = (stage.phone("1001").await?, stage.phone("1002").await?);
+    let (mut alices, mut bobs) = (stage.waiting("1001").await?, stage.waiting("1002").await?);
+    let call = alice.dial("1002").await?;
+    let answered = bob.rings().await?.answer().await?;
+    call.answered().await?;
+    call.talks_with(&answered).await?;
+    alices.hears_all(&["ringing out with 1002", "call: talking with 1002", "replayed #0"]).await?;
+    bobs.hears_all(&["ringing in with 1001", "call: talking with 1001", "replayed #0"]).await?;
+    Ok(Talk { stage, _phones: (alice, bob), call, answered, alices, bobs })
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_story() -> Result<()> {
     let mut stage = Stage::set(Narrator::Quiet).await?;
     crate::story::play(&mut stage).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_given_up_rings_and_is_over() -> Result<()> {
+    let stage = Stage::set(Narrator::Quiet).await?;
+    let (alice, bob) = (stage.phone("1001").await?, stage.phone("1002").await?);
+    let (mut alices, mut bobs) = (stage.waiting("1001").await?, stage.waiting("1002").await?);
+    let call = alice.dial("1002").await?;
+    let ringing = bob.rings().await?;
+    alices.hears("ringing out with 1002").await?;
+    bobs.hears("ringing in with 1001").await?;
+    call.hang_up().await?;
+    ringing.stops().await?;
+    alices.hears("ringing_over").await?;
+    bobs.hears("ringing_over").await?;
+    bobs.sends("Hello?").await?;
+    bobs.hears("send_failed not_in_call").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_call_rings_and_is_over() -> Result<()> {
+    let stage = Stage::set(Narrator::Quiet).await?;
+    let (alice, bob) = (stage.phone("1001").await?, stage.phone("1002").await?);
+    let (mut alices, mut bobs) = (stage.waiting("1001").await?, stage.waiting("1002").await?);
+    let call = alice.dial("1002").await?;
+    bob.rings().await?.refuse(486).await?;
+    call.failed().await?;
+    alices.hears_all(&["ringing out with 1002", "ringing_over"]).await?;
+    bobs.hears_all(&["ringing in with 1001", "ringing_over"]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn either_side_may_hang_up() -> Result<()> {
+    let Talk { stage, call, answered, mut alices, mut bobs, _phones } = alice_and_bob_talk().await?;
+    answered.hang_up().await?;
+    call.ended().await?;
+    alices.hears("bye: talking with nobody").await?;
+    bobs.hears("bye: talking with nobody").await?;
+    let (alice, bob) = &_phones;
+    let again = bob.dial("1001").await?;
+    let answered = alice.rings().await?.answer().await?;
+    again.answered().await?;
+    bobs.hears_all(&["ringing out with 1001", "call: talking with 1001", "replayed #0"]).await?;
+    alices.hears_all(&["ringing in with 1002", "call: talking with 1002", "replayed #0"]).await?;
+    answered.hang_up().await?;
+    again.ended().await?;
+    alices.hears("bye: talking with nobody").await?;
+    bobs.hears("bye: talking with nobody").await?;
+    drop(stage);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_both_sides_hold_the_first_resume_is_none() -> Result<()> {
+    let Talk { call, answered, mut alices, mut bobs, stage: _stage, _phones } = alice_and_bob_talk().await?;
+    call.hold().await?;
+    alices.hears("hold_on: held with 1002").await?;
+    bobs.hears("hold_on: held with 1001").await?;
+    answered.hold().await?;
+    call.resume().await?;
+    bobs.sends("Still held").await?;
+    bobs.hears("sent #1 held").await?;
+    alices.hears_nothing().await?;
+    answered.resume().await?;
+    bobs.hears("hold_off: talking with 1001").await?;
+    alices.hears_all(&["hold_off: talking with 1002", "received #1 1002: Still held"]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callee_transfers_blind() -> Result<()> {
+    let Talk { stage, answered, mut alices, mut bobs, call: _call, _phones } = alice_and_bob_talk().await?;
+    let carol = stage.phone("1003").await?;
+    let mut carols = stage.waiting("1003").await?;
+    alices.sends("For whoever helps me").await?;
+    alices.hears("sent #1 stored").await?;
+    bobs.hears("received #1 1001: For whoever helps me").await?;
+    answered.transfer_blind("1003").await?;
+    bobs.hears("transfer: transferring with 1001").await?;
+    alices.hears("transferring: transferring with nobody").await?;
+    let _carols_call = carol.rings().await?.answer().await?;
+    carols
+        .hears_all(&[
+            "ringing in with 1001",
+            "call: talking with 1001",
+            "received #1 1001: For whoever helps me (transferred receive)",
+            "replayed #1",
+        ])
+        .await?;
+    alices.hears("parties: talking with 1003").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blind_transfer_that_is_refused_ends_the_call() -> Result<()> {
+    let Talk { stage, call, answered, mut alices, mut bobs, _phones } = alice_and_bob_talk().await?;
+    let carol = stage.phone("1003").await?;
+    let mut carols = stage.waiting("1003").await?;
+    call.transfer_blind("1003").await?;
+    alices.hears("transfer: transferring with 1002").await?;
+    bobs.hears("transferring: transferring with nobody").await?;
+    carol.rings().await?.refuse(486).await?;
+    answered.ended().await?;
+    carols.hears_all(&["ringing in with 1002", "ringing_over"]).await?;
+    bobs.hears("bye: talking with nobody").await?;
+    alices.hears("bye: talking with nobody").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blind_transfer_nobody_answers_ends_with_the_other_leg() -> Result<()> {
+    let Talk { stage, call, answered, mut alices, mut bobs, _phones } = alice_and_bob_talk().await?;
+    let carol = stage.phone("1003").await?;
+    let mut carols = stage.waiting("1003").await?;
+    call.transfer_blind("1003").await?;
+    let ringing = carol.rings().await?;
+    alices.hears("transfer: transferring with 1002").await?;
+    bobs.hears("transferring: transferring with nobody").await?;
+    bobs.sends("Anybody?").await?;
+    bobs.hears("sent #1 held").await?;
+    answered.hang_up().await?;
+    ringing.stops().await?;
+    carols.hears_all(&["ringing in with 1002", "ringing_over"]).await?;
+    bobs.hears("bye: talking with nobody").await?;
+    alices.hears("bye: talking with nobody").await?;
+    carols.hears_nothing().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_callee_transfers_after_a_consultation() -> Result<()> {
+    let Talk { stage, answered, mut alices, mut bobs, call: _call, _phones } = alice_and_bob_talk().await?;
+    let carol = stage.phone("1003").await?;
+    let mut carols = stage.waiting("1003").await?;
+    answered.hold().await?;
+    alices.hears("hold_on: held with 1002").await?;
+    bobs.hears("hold_on: held with 1001").await?;
+    alices.sends("I am on hold").await?;
+    alices.hears("sent #1 held").await?;
+    let consultation = _phones.1.dial("1003").await?;
+    let carols_call = carol.rings().await?.answer().await?;
+    consultation.answered().await?;
+    consultation.talks_with(&carols_call).await?;
+    bobs.hears_all(&["ringing out with 1003", "call: talking with 1003", "replayed #0"]).await?;
+    carols.hears_all(&["ringing in with 1002", "call: talking with 1002", "replayed #0"]).await?;
+    answered.transfer_attended(&consultation).await?.succeeds().await?;
+    carols
+        .hears_all(&[
+            "bye: talking with nobody",
+            "call: talking with 1001",
+            "received #1 1001: I am on hold (transferred receive)",
+            "replayed #1",
+        ])
+        .await?;
+    bobs.hears_all(&["bye: talking with nobody", "transfer: talking with 1001, 1003"]).await?;
+    alices.hears_all(&["parties: talking with 1003", "hold_off: talking with 1003"]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consultation_that_comes_to_nothing_leaves_the_call_as_it_was() -> Result<()> {
+    let Talk { stage, call, mut alices, mut bobs, answered: _answered, _phones } = alice_and_bob_talk().await?;
+    let carol = stage.phone("1003").await?;
+    call.hold().await?;
+    alices.hears("hold_on: held with 1002").await?;
+    bobs.hears("hold_on: held with 1001").await?;
+    let consultation = _phones.0.dial("1003").await?;
+    let _carols_call = carol.rings().await?.answer().await?;
+    consultation.answered().await?;
+    alices.hears_all(&["ringing out with 1003", "call: talking with 1003", "replayed #0"]).await?;
+    consultation.hang_up().await?;
+    alices.hears("bye: talking with nobody").await?;
+    call.resume().await?;
+    alices.hears("hold_off: talking with 1002").await?;
+    bobs.hears("hold_off: talking with 1001").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parked_call_goes_on_with_whoever_fetches_it() -> Result<()> {
+    let Talk { stage, call, mut alices, mut bobs, answered: _answered, _phones } = alice_and_bob_talk().await?;
+    let carol = stage.phone("1003").await?;
+    let mut carols = stage.waiting("1003").await?;
+    alices.sends("Please wait").await?;
+    alices.hears("sent #1 stored").await?;
+    bobs.hears("received #1 1001: Please wait").await?;
+    call.transfer_blind("700").await?;
+    alices.hears("transfer: transferring with 1002").await?;
+    bobs.hears("transferring: transferring with nobody").await?;
+    let fetching = carol.dial("701").await?;
+    fetching.answered().await?;
+    carols
+        .hears_all(&["call: talking with 1002", "sent #1 1001: Please wait (transferred send)", "replayed #1"])
+        .await?;
+    bobs.hears("parties: talking with 1003").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_unread_at_the_end_can_still_be_read_for_a_while() -> Result<()> {
+    let Talk { stage, call, mut alices, bobs, answered, _phones } = alice_and_bob_talk().await?;
+    let dropped = bobs.drops();
+    alices.sends("The last word").await?;
+    alices.hears("sent #1 stored").await?;
+    call.hang_up().await?;
+    answered.ended().await?;
+    alices.hears("bye: talking with nobody").await?;
+    let mut bobs = dropped.connects_again(&stage.relay).await?;
+    bobs.link(json!({})).await?;
+    bobs.hears_all(&[
+        "linked 1002, in no call",
+        "received #1 1001: The last word",
+        "replayed #1",
+        "bye: talking with nobody",
+    ])
+    .await?;
+    bobs.acknowledges(1).await?;
+    stage.relay.forgets("The last word").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_ended_while_the_relay_was_dead_are_over_when_it_is_back() -> Result<()> {
+    let Talk { mut stage, call, mut alices, bobs, answered, _phones } = alice_and_bob_talk().await?;
+    alices.sends("Hello").await?;
+    alices.hears("sent #1 stored").await?;
+    stage.relay.kill()?;
+    call.hang_up().await?;
+    answered.ended().await?;
+    stage.relay.start_again().await?;
+    let mut alices = alices.drops().connects_again(&stage.relay).await?;
+    alices.link(json!({})).await?;
+    alices.hears("link_failed not_in_call").await?;
+    drop(bobs);
+    stage.relay.forgets("Hello").await
 }
