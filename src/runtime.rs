@@ -20,7 +20,7 @@ use crate::model::{Moment, PbxName, SessionId};
 use crate::relay::record::RestoredCall;
 use crate::relay::{Effect, Input, ReadRequest, Relay, Write};
 use crate::store::{Batch, Outcome, StoreError, Writer};
-use crate::tracker::{Conclusion, Tracker, What};
+use crate::tracker::{Conclusion, EndpointMap, Patience, Tracker, What};
 
 /// Session events that are taken in before effects are carried out.
 const TURN_EVENTS_MAX: usize = 256;
@@ -95,7 +95,7 @@ impl Runtime {
                 Some(tracker) => tracker,
                 None => orphans
                     .entry(pbx.clone())
-                    .or_insert_with(|| Tracker::new(Default::default(), Default::default())),
+                    .or_insert_with(|| Tracker::new(EndpointMap::default(), Patience::default())),
             };
             if call.record.ended_at.is_none() {
                 relay.restore(call, tracker.adopt(&call.record.memory));

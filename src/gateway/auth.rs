@@ -84,7 +84,7 @@ impl Authenticator {
             |users: &Arc<Users>| !still_valid(users, &identity.user, &identity.phone, identity.fingerprint);
         if users.wait_for(gone).await.is_err() {
             // Nobody follows the users file any more: the relay is stopping.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

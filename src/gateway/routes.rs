@@ -51,7 +51,7 @@ async fn terminal(State(gateway): State<Arc<Gateway>>, mut request: Request) -> 
     }
     let accept = match accept_key(request.method(), headers) {
         Ok(accept) => accept,
-        Err(problem) => return problem.into_response(),
+        Err(problem) => return refusal(problem),
     };
     let subprotocol = offers_subprotocol(headers);
     let upgrade = hyper::upgrade::on(&mut request);
@@ -103,7 +103,7 @@ fn accept_key(method: &Method, headers: &HeaderMap) -> Result<HeaderValue, Probl
     }
     if !names(SEC_WEBSOCKET_VERSION, "13") {
         return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
+            StatusCode::UPGRADE_REQUIRED,
             "Sec-WebSocket-Version is to be 13",
         ));
     }
@@ -111,6 +111,19 @@ fn accept_key(method: &Method, headers: &HeaderMap) -> Result<HeaderValue, Probl
     let key = key.ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing"))?;
     HeaderValue::from_str(&derive_accept_key(key.as_bytes()))
         .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "Sec-WebSocket-Key cannot be used"))
+}
+
+/// A refused handshake. Who is to upgrade is told to what (RFC 9110 §15.5.22, RFC 6455 §4.4).
+fn refusal(problem: Problem) -> Response {
+    let upgrade = problem.status == StatusCode::UPGRADE_REQUIRED;
+    let mut response = problem.into_response();
+    if upgrade {
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
+    response
 }
 
 fn offers_subprotocol(headers: &HeaderMap) -> bool {

@@ -10,6 +10,7 @@ use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -31,7 +32,7 @@ const LINK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the server pings.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
 /// How long a session may be silent, pongs included.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
+const SILENCE_MAX: Duration = Duration::from_mins(1);
 /// How long one flush may take before the terminal counts as too slow.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a closing session may take to say so.
@@ -118,7 +119,7 @@ impl Session {
                 },
             }
         };
-        close(&mut self.writer, &mut self.reader, code).await;
+        close(self.reader, self.writer, code).await;
     }
 
     /// Lets the answer to the terminal's close frame out, which the library has ready.
@@ -446,15 +447,24 @@ async fn flush(writer: &mut Writer) -> Result<(), Option<CloseCode>> {
 }
 
 /// Says why, and waits a little for the other side to say so too.
-async fn close(writer: &mut Writer, reader: &mut Reader, code: CloseCode) {
+///
+/// What a terminal still sends is read to the end: to close on unread bytes would reset the
+/// connection, and the terminal might never see why.
+async fn close(reader: Reader, writer: Writer, code: CloseCode) {
+    let Ok(mut socket) = writer.reunite(reader) else {
+        return;
+    };
     let frame = CloseFrame {
         code: code.number().into(),
         reason: code.words().into(),
     };
     let closing = async {
-        if writer.send(Message::Close(Some(frame))).await.is_ok() {
-            while let Some(Ok(_)) = reader.next().await {}
-        }
+        socket.close(Some(frame)).await?;
+        while let Some(Ok(_)) = socket.next().await {}
+        let connection = socket.get_mut();
+        connection.shutdown().await?;
+        tokio::io::copy(connection, &mut tokio::io::sink()).await?;
+        Ok::<(), Error>(())
     };
     if timeout(CLOSE_TIMEOUT, closing).await.is_err() {
         debug!("the terminal did not answer the close");

@@ -8,7 +8,7 @@ use crate::tracker::{CallMemory, CallNumber};
 use super::effect::CallState;
 use super::log::Log;
 use super::mailbox::{Mailbox, Place};
-use super::record::{CallRecord, RestoredCall, Standing};
+use super::record::{CallRecord, MessageHead, RestoredCall, Standing};
 
 #[derive(Debug)]
 pub(super) struct Call {
@@ -33,7 +33,9 @@ pub(super) struct Call {
 impl Call {
     pub(super) fn restore(restored: &RestoredCall, number: CallNumber) -> Self {
         let record = &restored.record;
-        let log = Log::restore(&restored.messages);
+        let ends = record.mailboxes.iter().flat_map(|mailbox| &mailbox.segments);
+        let ended_at_least = ends.map(|segment| segment.last.unwrap_or(0).max(segment.first.saturating_sub(1)));
+        let log = Log::restore(&restored.messages, ended_at_least.max().unwrap_or(0));
         let mut mailboxes: BTreeMap<Phone, Mailbox> = record
             .mailboxes
             .iter()
@@ -156,6 +158,12 @@ impl Call {
                 .is_some_and(|segment| segment.owner != entry.from)
                 && mailbox.seq_of(number).is_some_and(|seq| seq > mailbox.acked)
         })
+    }
+
+    /// The rows of these messages that are not in the log: later ones with the same key replaced them.
+    pub(super) fn missing_rows(&self, heads: &[MessageHead]) -> Vec<u64> {
+        let missing = heads.iter().filter(|head| self.log.get(head.number).is_none());
+        missing.map(|head| head.row).collect()
     }
 
     /// All row numbers of its messages in the store.

@@ -34,16 +34,16 @@ impl Relay {
         let key = (pbx.clone(), conclusion.call);
         let known = self.numbers.get(&key).cloned();
         match (conclusion.what, known) {
-            (What::Ringing { from, to }, _) => self.ring(now, key, from, to),
+            (What::Ringing { from, to }, _) => self.ring(now, &key, from, to),
             (What::RingingOver { phones }, _) => self.ringing_over(&key, &phones),
             (What::Call { .. }, Some(id)) => self.come_back(now, &id, conclusion.view),
-            (What::Call { .. }, None) => self.begin(now, key, conclusion.view),
+            (What::Call { .. }, None) => self.begin(now, &key, conclusion.view),
             (_, None) => {}
             (What::Join { phone }, Some(id)) => self.join(now, &id, &phone, conclusion.view),
             (What::Leave { phone }, Some(id)) => self.leave(now, &id, &phone, conclusion.view),
             (What::Transferring { from }, Some(id)) => self.set_out(now, &id, &from, conclusion.view),
             (What::Transfer { from, to }, Some(id)) => {
-                self.hand_on(now, &key, &id, &from, &to, conclusion.view)
+                self.hand_on(now, &key, &id, &from, &to, conclusion.view);
             }
             (What::HoldOn { .. } | What::HoldOff { .. } | What::Remember, Some(id)) => {
                 self.apply_view(now, &id, conclusion.view);
@@ -95,14 +95,14 @@ impl Relay {
         }
     }
 
-    fn ring(&mut self, now: Moment, key: Key, from: Option<NamedPhone>, to: NamedPhone) {
-        let call = match (self.numbers.get(&key), self.ringing.get(&key)) {
+    fn ring(&mut self, now: Moment, key: &Key, from: Option<NamedPhone>, to: NamedPhone) {
+        let call = match (self.numbers.get(key), self.ringing.get(key)) {
             (Some(call), _) => call.clone(),
             (None, Some(ringing)) => ringing.call.clone(),
             (None, None) => CallId::new(self.random_name()),
         };
         // A party whose call is being transferred hears of that, not of calling.
-        let calling = from.clone().filter(|_| !self.numbers.contains_key(&key));
+        let calling = from.clone().filter(|_| !self.numbers.contains_key(key));
         let mut rings = vec![Ring {
             phone: to.phone.clone(),
             direction: Direction::In,
@@ -122,7 +122,7 @@ impl Relay {
         });
         let before = ringing.rings.len();
         ringing.rings.extend(rings);
-        let Some(ringing) = self.ringing.get(&key) else {
+        let Some(ringing) = self.ringing.get(key) else {
             return;
         };
         let news: Vec<(Phone, Notice)> = ringing.rings[before..]
@@ -184,8 +184,8 @@ impl Relay {
         }
     }
 
-    fn begin(&mut self, now: Moment, key: Key, view: CallView) {
-        let id = match self.ringing.get(&key) {
+    fn begin(&mut self, now: Moment, key: &Key, view: CallView) {
+        let id = match self.ringing.get(key) {
             Some(ringing) => ringing.call.clone(),
             None => CallId::new(self.random_name()),
         };
@@ -207,7 +207,7 @@ impl Relay {
         self.calls.insert(id.clone(), call);
         self.numbers.insert(key.clone(), id.clone());
         let phones: Vec<Phone> = view.parties.keys().cloned().collect();
-        self.answered(&key, &phones);
+        self.answered(key, &phones);
         for phone in &phones {
             self.add_mailbox(&id, phone);
         }
@@ -423,6 +423,7 @@ impl Relay {
         if self.rules.linger.is_zero() || !unread && !self.is_awaited(id) {
             self.erase_call(id);
         } else {
+            self.lingering.insert((now + self.rules.linger, id.clone()));
             self.write_call(id);
         }
     }

@@ -168,6 +168,7 @@ impl Relay {
         let Some(mailbox) = call.mailboxes.get_mut(&known.phone) else {
             return;
         };
+        let over = ended || mailbox.standing == Standing::Left;
         let end = mailbox.last_seq(last);
         let epoch = mailbox.epoch.clone();
         let furthest = mailbox.terminals.values().filter_map(|position| position.handed).max();

@@ -9,6 +9,9 @@ use crate::model::{MessageId, Phone};
 
 use super::record::{MessageHead, StoredMessage};
 
+/// How many of the latest messages are known by their reference although they were replaced.
+const REPLACED_REFERENCES: usize = 2_048;
+
 #[derive(Debug, Default)]
 pub(super) struct Log {
     messages: BTreeMap<u64, Entry>,
@@ -39,7 +42,9 @@ pub(super) struct Entry {
 }
 
 impl Log {
-    pub(super) fn restore(heads: &[MessageHead]) -> Self {
+    /// The log as it was kept. `last` is the highest number that a mailbox knows of: a message that was
+    /// refused leaves a gap, and its number is not used again.
+    pub(super) fn restore(heads: &[MessageHead], last: u64) -> Self {
         let mut log = Self::default();
         for head in heads {
             let entry = Entry {
@@ -58,10 +63,12 @@ impl Log {
             log.references
                 .insert((head.from.clone(), head.reference.clone()), accepted);
             if let Some(key) = &head.key {
-                log.keyed.insert((head.from.clone(), key.clone()), head.number);
+                let replaced = log.keyed.insert((head.from.clone(), key.clone()), head.number);
+                replaced.and_then(|replaced| log.messages.remove(&replaced));
             }
             log.last = log.last.max(head.number);
         }
+        log.last = log.last.max(last);
         log.committed = log.last;
         log
     }
@@ -97,6 +104,7 @@ impl Log {
     pub(super) fn accept(&mut self, message: StoredMessage) {
         let number = message.number;
         self.last = self.last.max(number);
+        self.forget_old_references();
         let accepted = Accepted {
             number,
             id: message.id.clone(),
@@ -112,6 +120,17 @@ impl Log {
             fresh: Some(Arc::new(message)),
         };
         self.messages.insert(number, entry);
+    }
+
+    /// References of messages that were replaced are kept for a while only: a key may be written to
+    /// for as long as a call lasts.
+    fn forget_old_references(&mut self) {
+        if self.references.len() <= self.messages.len() + 2 * REPLACED_REFERENCES {
+            return;
+        }
+        let (messages, oldest) = (&self.messages, self.last.saturating_sub(REPLACED_REFERENCES as u64));
+        self.references
+            .retain(|_, accepted| accepted.number > oldest || messages.contains_key(&accepted.number));
     }
 
     /// The message is stored. Gives back the message that it replaces, which is gone with this.

@@ -86,7 +86,7 @@ pub struct Rules {
 impl Default for Rules {
     fn default() -> Self {
         Self {
-            linger: Duration::from_secs(60),
+            linger: Duration::from_mins(1),
             rows_max: 10_000,
             bytes_max: 16 * 1024 * 1024,
             body_bytes_max: 65_536,
@@ -110,6 +110,8 @@ pub struct Relay {
     /// The calls in which a phone has a mailbox.
     calls_of: BTreeMap<Phone, BTreeSet<CallId>>,
     ringing: BTreeMap<(PbxName, CallNumber), follow::Ringing>,
+    /// Ended calls, and until when they are kept.
+    lingering: BTreeSet<(Moment, CallId)>,
     /// PBXs of which nothing is known at present.
     uncertain: BTreeSet<PbxName>,
     storage: storage::Storage,
@@ -129,6 +131,7 @@ impl Relay {
             numbers: BTreeMap::new(),
             calls_of: BTreeMap::new(),
             ringing: BTreeMap::new(),
+            lingering: BTreeSet::new(),
             uncertain: BTreeSet::new(),
             storage: storage::Storage::default(),
             effects: VecDeque::new(),
@@ -171,25 +174,18 @@ impl Relay {
     /// When [`Input::Tick`] has something to do next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Moment> {
-        let ends = self
-            .calls
-            .values()
-            .filter_map(|call| Some(call.ended_at? + self.rules.linger))
-            .min();
-        ends.into_iter().chain(self.storage.positions_due).min()
+        let ends = self.lingering.first().map(|(until, _)| *until);
+        // A store that is down shows by itself when it writes again; nothing is due before.
+        let positions = self.storage.positions_due.filter(|_| !self.storage.down);
+        ends.into_iter().chain(positions).min()
     }
 
     fn expire(&mut self, now: Moment) {
         self.write_positions(now);
-        let linger = self.rules.linger;
-        let over = |call: &Call| call.ended_at.is_some_and(|ended| now >= ended + linger);
-        let expired: Vec<CallId> = self
-            .calls
-            .values()
-            .filter(|call| over(call))
-            .map(|call| call.id.clone())
-            .collect();
-        for call in expired {
+        while let Some((until, _)) = self.lingering.first()
+            && *until <= now
+        {
+            let Some((_, call)) = self.lingering.pop_first() else { break };
             self.erase_call(&call);
         }
     }

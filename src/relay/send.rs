@@ -216,11 +216,6 @@ impl Relay {
             sent_at: now,
             held,
         };
-        let replaced = request
-            .key
-            .as_ref()
-            .and_then(|key| call.log.get(call.log.by_key(phone, key)?))
-            .map(|entry| entry.row);
         call.active_at = now;
         call.log.accept(message.clone());
         for mailbox in call
@@ -247,10 +242,6 @@ impl Relay {
             also: Vec::new(),
         });
         self.effects.push_back(Effect::Write(Write::Append(message)));
-        if let Some(replaced) = replaced {
-            self.effects
-                .push_back(Effect::Write(Write::EraseMessages(vec![replaced])));
-        }
     }
 }
 

@@ -53,6 +53,12 @@ impl Relay {
                 .or_default()
                 .insert(call.id.clone());
         }
+        let replaced = call.missing_rows(&restored.messages);
+        if !replaced.is_empty() {
+            // The process ended between the message that replaces them and their erasure.
+            self.effects
+                .push_back(Effect::Write(Write::EraseMessages(replaced)));
+        }
         let last_row = restored.messages.iter().map(|head| head.row).max().unwrap_or(0);
         self.storage.last_row = self.storage.last_row.max(last_row);
         if call.ended_at.is_none() {
@@ -65,6 +71,9 @@ impl Relay {
     pub fn restore_ended(&mut self, restored: &RestoredCall) {
         // It has no number: the tracker knows nothing of it.
         self.restore(restored, CallNumber(0));
+        if let Some(ended) = restored.record.ended_at {
+            self.lingering.insert((ended + self.rules.linger, restored.record.call.clone()));
+        }
     }
 
     /// Writes the positions of all calls, as before an orderly stop.
@@ -115,6 +124,8 @@ impl Relay {
             return;
         };
         if let Some((replaced, entry)) = call.log.commit(number) {
+            self.effects
+                .push_back(Effect::Write(Write::EraseMessages(vec![entry.row])));
             for mailbox in call
                 .mailboxes
                 .values_mut()
@@ -218,19 +229,40 @@ impl Relay {
     /// Forgets a call for good.
     pub(super) fn erase_call(&mut self, id: &CallId) {
         let Some(call) = self.calls.remove(id) else { return };
+        if let Some(ended) = call.ended_at {
+            self.lingering.remove(&(ended + self.rules.linger, id.clone()));
+        }
         for phone in call.mailboxes.keys() {
             self.forget_call_of(phone, id);
         }
         for session in self.sessions.values_mut() {
             session.cursors.remove(id);
         }
-        self.numbers.remove(&(call.pbx.clone(), call.number));
+        let key = (call.pbx.clone(), call.number);
+        if self.numbers.get(&key) == Some(id) {
+            self.numbers.remove(&key);
+        }
+        self.refuse_pending_of(id);
         let rows = call.rows();
         if !rows.is_empty() {
             self.effects.push_back(Effect::Write(Write::EraseMessages(rows)));
         }
         self.effects
             .push_back(Effect::Write(Write::EraseCall(id.clone())));
+    }
+
+    /// What was not stored before its call was forgotten is not confirmed any more.
+    fn refuse_pending_of(&mut self, id: &CallId) {
+        let pending = std::mem::take(&mut self.storage.pending).into_iter();
+        let (over, stands): (VecDeque<_>, VecDeque<_>) = pending.partition(|pending| pending.call == *id);
+        self.storage.pending = stands;
+        for pending in over {
+            for session in std::iter::once(pending.session).chain(pending.also) {
+                let reference = pending.reference.clone();
+                let reason = SendRefusal::NotInCall;
+                self.tell(session, Notice::SendFailed { reference, reason });
+            }
+        }
     }
 
     pub(super) fn forget_call_of(&mut self, phone: &crate::model::Phone, id: &CallId) {

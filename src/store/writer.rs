@@ -74,6 +74,7 @@ impl Writer {
     }
 
     /// Hands over a batch. Only after the outcome of the one before. `false` if the thread is gone.
+    #[must_use]
     pub fn submit(&self, batch: Batch) -> bool {
         self.batches.try_send(batch).is_ok()
     }
@@ -102,8 +103,8 @@ fn work(mut store: impl MailboxStore, incoming: &Receiver<Batch>, outgoing: &mps
         };
         match batch {
             Ok(batch) => {
-                let erases = |write: &Write| matches!(write, Write::EraseMessages(_) | Write::EraseCall(_));
-                let erased = batch.writes.iter().any(erases);
+                let is_erasure = |write: &Write| matches!(write, Write::EraseMessages(_) | Write::EraseCall(_));
+                let erased = batch.writes.iter().any(is_erasure);
                 since_erased = since_erased.map(|batches| batches + 1).or(erased.then_some(0));
                 if outgoing.blocking_send(carry_out(&mut store, batch)).is_err() {
                     break;

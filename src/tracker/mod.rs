@@ -83,6 +83,8 @@ pub struct Tracker {
     calls: Calls,
     ringing: Ringing,
     timers: BTreeSet<(Moment, Timer)>,
+    /// Calls that a channel is party to besides the one it is active in.
+    left_behind: BTreeMap<ChannelId, BTreeSet<CallNumber>>,
     /// Changes of company that wait for an explanation, by the first bridge of their group.
     races: BTreeMap<BridgeId, Moment>,
     dirty: Dirty,
@@ -119,6 +121,7 @@ impl Tracker {
             calls: Calls::default(),
             ringing: Ringing::default(),
             timers: BTreeSet::new(),
+            left_behind: BTreeMap::new(),
             races: BTreeMap::new(),
             dirty: Dirty::default(),
             suspended: false,
@@ -240,6 +243,7 @@ impl Tracker {
 
     fn on_channel_gone(&mut self, at: Moment, channel: &ChannelId) {
         self.touch_calls_of(channel);
+        self.left_behind.remove(channel);
         if let Some(known) = self.topology.bury(channel) {
             self.dirty.bridges.extend(known.bridge);
         }
@@ -258,14 +262,8 @@ impl Tracker {
         let active = self.topology.channels.get(channel).and_then(|known| known.call);
         self.dirty.calls.extend(active);
         // A channel that consults elsewhere also counts in the call it left behind.
-        let left_behind = self.calls.standing.iter().filter(|(number, call)| {
-            Some(**number) != active
-                && call
-                    .parties
-                    .values()
-                    .any(|party| party.channels.contains(channel))
-        });
-        self.dirty.calls.extend(left_behind.map(|(number, _)| *number));
+        let left_behind = self.left_behind.get(channel).into_iter().flatten();
+        self.dirty.calls.extend(left_behind);
     }
 
     fn fire_timers(&mut self, now: Moment) {

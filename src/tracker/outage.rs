@@ -37,6 +37,9 @@ impl Tracker {
         for party in &memory.parties {
             for id in &party.channels {
                 // Only id, call and hold are known; the snapshot brings the rest, or proves it gone.
+                if let Some(other) = self.topology.channels.get(id).and_then(|known| known.call) {
+                    self.left_behind.entry(id.clone()).or_default().insert(other);
+                }
                 let mut channel = Channel::remembered(id);
                 channel.call = Some(number);
                 channel.holding = memory.holding.contains(id);

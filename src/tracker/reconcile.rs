@@ -476,7 +476,10 @@ impl Tracker {
         };
         let before = channel.call.replace(number);
         let name = channel.info.caller.name.clone();
-        self.dirty.calls.extend(before.filter(|before| *before != number));
+        if let Some(before) = before.filter(|before| *before != number) {
+            self.left_behind.entry(id.clone()).or_default().insert(before);
+            self.dirty.calls.insert(before);
+        }
         if let Some(call) = self.calls.get_mut(number) {
             let party = call.parties.entry(phone.clone()).or_default();
             party.channels.insert(id.clone());

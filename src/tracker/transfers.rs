@@ -14,11 +14,11 @@ impl Tracker {
     pub(super) fn on_blind_transfer(
         &mut self,
         at: Moment,
-        transferer: &ChannelInfo,
+        made_by: &ChannelInfo,
         transferee: &ChannelId,
         exten: &str,
     ) {
-        let Some(from) = self.phone_of(transferer) else {
+        let Some(from) = self.phone_of(made_by) else {
             return;
         };
         if let Some(number) = self.call_of_both(transferee, &from) {

@@ -5,7 +5,9 @@
 
 mod ari;
 mod closing;
+mod crash;
 mod frames;
+
 mod http;
 mod linking;
 mod matching;

@@ -1,23 +1,48 @@
 //! The story of the main job, told as it happens: `scripts/demo` runs this.
+//!
+//! `--stay` leaves the relay running and says how to look at it; `--quiet` tells nothing.
 
+#[expect(dead_code, reason = "the demo uses a part of what the tests use")]
 mod phone;
 mod relay;
 mod stage;
 mod story;
 mod terminal;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
+use crate::relay::RelayProcess;
 use crate::stage::{Narrator, Stage};
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
-    let stay = std::env::args().any(|argument| argument == "--stay");
-    let mut stage = Stage::set(Narrator::Aloud).await?;
+    let asked = |flag: &str| std::env::args().any(|argument| argument == flag);
+    let narrator = if asked("--quiet") { Narrator::Quiet } else { Narrator::Aloud };
+    let mut stage = Stage::set(narrator).await?;
     story::play(&mut stage).await?;
-    stage.narrator.say("That was the story. Every step was checked as it happened.");
-    if stay {
-        stage.leave_running()?;
+    narrator.say("That was the story. Every step was checked as it happened.");
+    if asked("--stay") {
+        narrator.say(&leave_running(stage.relay)?);
     }
     Ok(())
+}
+
+/// Lets the relay run on. Tells how to look at it, and writes its process and folder to the file that
+/// `CALLRELAY_DEMO_NOTE` names, so that it can be ended.
+fn leave_running(mut relay: RelayProcess) -> Result<String> {
+    let folder = relay.folder.take().context("the relay's folder is gone")?.keep();
+    let (pid, terminals, operator) = (relay.process.id(), relay.terminals, relay.operator);
+    if let Some(note) = std::env::var_os("CALLRELAY_DEMO_NOTE") {
+        std::fs::write(note, format!("{pid} {}\n", folder.display()))?;
+    }
+    // Not dropped: that would end it.
+    std::mem::forget(relay);
+    Ok(format!(
+        "\nThe relay (process {pid}) runs on. To look at it:\n  \
+         curl http://127.0.0.1:{operator}/v1/calls\n  \
+         CALLRELAY_PASSWORD=secret-1001 {} terminal --url ws://127.0.0.1:{terminals} --id user1001 --wait\n  \
+         tail -f {}",
+        relay::binary().display(),
+        folder.join("relay.log").display()
+    ))
 }

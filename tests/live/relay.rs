@@ -23,11 +23,11 @@ const LINGER_SECS: u32 = 2;
 /// A running relay with a folder of its own.
 #[derive(Debug)]
 pub(crate) struct RelayProcess {
-    process: Child,
-    folder: Option<TempDir>,
+    pub(crate) process: Child,
+    pub(crate) folder: Option<TempDir>,
     path: PathBuf,
-    terminals: u16,
-    operator: u16,
+    pub(crate) terminals: u16,
+    pub(crate) operator: u16,
 }
 
 impl RelayProcess {
@@ -121,28 +121,6 @@ impl RelayProcess {
         let waited = tokio::time::timeout(READY_WITHIN, ready).await;
         waited.unwrap_or_else(|_| bail!("the relay was not ready in time:\n{}", self.log()))
     }
-
-    /// Leaves the relay running, and tells how to look at it and how to end it.
-    #[allow(dead_code, reason = "the demo does so, the tests do not")]
-    pub(crate) fn leave_running(mut self) -> Result<String> {
-        let folder = self.folder.take().context("the folder")?.keep();
-        let binary = binary();
-        let pid = self.process.id();
-        std::fs::write(folder.join("relay.pid"), format!("{pid}\n"))?;
-        if let Ok(note) = std::env::var("CALLRELAY_DEMO_NOTE") {
-            std::fs::write(note, format!("{pid} {}\n", folder.display()))?;
-        }
-        let (terminals, operator) = (self.terminals, self.operator);
-        std::mem::forget(self);
-        Ok(format!(
-            "\nThe relay (process {pid}) and the Asterisk run on. To look at them:\n  \
-             curl http://127.0.0.1:{operator}/v1/calls\n  \
-             CALLRELAY_PASSWORD=secret-1001 {} terminal --url ws://127.0.0.1:{terminals} --id user1001 --wait\n  \
-             tail -f {}",
-            binary.display(),
-            folder.join("relay.log").display()
-        ))
-    }
 }
 
 impl Drop for RelayProcess {
@@ -154,7 +132,7 @@ impl Drop for RelayProcess {
 }
 
 /// The binary under test.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let named = std::env::var_os("CALLRELAY_BIN").map(PathBuf::from);
     let built = option_env!("CARGO_BIN_EXE_callrelay").map(PathBuf::from);
     named.or(built).unwrap_or_else(|| PathBuf::from("target/debug/callrelay"))
@@ -192,12 +170,14 @@ fn add_user(folder: &Path, phone: &str) -> Result<()> {
         .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()?;
     let mut stdin = adding.stdin.take().context("standard input")?;
     writeln!(stdin, "secret-{phone}")?;
     drop(stdin);
-    let status = adding.wait()?;
-    ensure!(status.success(), "user add ended with {status}");
+    let added = adding.wait_with_output()?;
+    let words = String::from_utf8_lossy(&added.stderr);
+    ensure!(added.status.success(), "user add ended with {}: {words}", added.status);
     Ok(())
 }
 

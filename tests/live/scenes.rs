@@ -235,7 +235,7 @@ async fn what_was_unread_at_the_end_can_still_be_read_for_a_while() -> Result<()
     call.hang_up().await?;
     answered.ended().await?;
     alices.hears("bye: talking with nobody").await?;
-    let mut bobs = dropped.connects_again(&stage.relay).await?;
+    let mut bobs = dropped.connects_again(&stage).await?;
     bobs.link(json!({})).await?;
     bobs.hears_all(&[
         "linked 1002, in no call",
@@ -257,7 +257,7 @@ async fn calls_that_ended_while_the_relay_was_dead_are_over_when_it_is_back() ->
     call.hang_up().await?;
     answered.ended().await?;
     stage.relay.start_again().await?;
-    let mut alices = alices.drops().connects_again(&stage.relay).await?;
+    let mut alices = alices.drops().connects_again(&stage).await?;
     alices.link(json!({})).await?;
     alices.hears("link_failed not_in_call").await?;
     drop(bobs);

@@ -1,6 +1,7 @@
 //! What every live test stands on: an Asterisk that is there, a relay of its own, and phones.
 
 use std::fs::{File, OpenOptions};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -50,16 +51,15 @@ impl Pbx {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Narrator {
     Aloud,
-    #[allow(dead_code, reason = "only the tests are quiet; the demo is a program of its own")]
     Quiet,
 }
 
 impl Narrator {
     /// A step of the story.
-    #[expect(clippy::print_stdout, reason = "the demo tells its story")]
     pub(crate) fn say(self, what: &str) {
         match self {
-            Self::Aloud => println!("{what}"),
+            // Whoever listened may have gone; the story goes on.
+            Self::Aloud => drop(writeln!(std::io::stdout(), "{what}")),
             Self::Quiet => tracing::info!("{what}"),
         }
     }
@@ -101,17 +101,9 @@ impl Stage {
 
     /// A terminal that waits at a phone, linked by the user's id.
     pub(crate) async fn waiting(&self, phone: &str) -> Result<Terminal> {
-        let mut terminal = Terminal::connect(&self.relay, phone).await?;
+        let mut terminal = Terminal::connect(self, phone).await?;
         terminal.link(serde_json::json!({ "wait": true })).await?;
         terminal.hears(&format!("linked {phone}, in no call")).await?;
         Ok(terminal)
-    }
-
-    /// Lets relay and Asterisk run on, and says how to look at them.
-    #[allow(dead_code, reason = "the demo does so, the tests do not")]
-    pub(crate) fn leave_running(self) -> Result<()> {
-        let folder = self.relay.leave_running()?;
-        self.narrator.say(&folder);
-        Ok(())
     }
 }

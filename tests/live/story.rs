@@ -43,7 +43,7 @@ async fn a_call_begins(stage: &Stage) -> Result<(Cast, Call, Call)> {
     let (carol, dave) = (stage.phone("1003").await?, stage.phone("1004").await?);
 
     say("A terminal of 1001 links before there is a call: not_in_call. It links again and waits.");
-    let mut alices = Terminal::connect(&stage.relay, "1001").await?;
+    let mut alices = Terminal::connect(stage, "1001").await?;
     alices.link(json!({})).await?;
     alices.hears("link_failed not_in_call").await?;
     alices.link(json!({ "wait": true })).await?;
@@ -55,7 +55,7 @@ async fn a_call_begins(stage: &Stage) -> Result<(Cast, Call, Call)> {
     alices.hears("ringing out with 1002").await?;
 
     say("1002 links by phone number while it rings, and answers.");
-    let mut bobs = Terminal::connect(&stage.relay, "1002").await?;
+    let mut bobs = Terminal::connect(stage, "1002").await?;
     bobs.link(json!({ "phone": "1002", "wait": true })).await?;
     bobs.hears_all(&["linked 1002, in no call", "ringing in with 1001"]).await?;
     let answered = ringing.answer().await?;
@@ -102,7 +102,7 @@ async fn a_terminal_drops(stage: &Stage, cast: Cast) -> Result<Cast> {
     let dropped = bobs.drops();
     alices.sends("Did you get this?").await?;
     alices.hears("sent #4 stored").await?;
-    let mut bobs = dropped.connects_again(&stage.relay).await?;
+    let mut bobs = dropped.connects_again(stage).await?;
     bobs.link(json!({ "resume": position })).await?;
     bobs.hears_all(&["linked 1002, talking with 1001", "received #4 1001: Did you get this?", "replayed #4"]).await?;
     bobs.acknowledges(4).await?;
@@ -119,10 +119,10 @@ async fn the_relay_dies(stage: &mut Stage, cast: Cast) -> Result<Cast> {
     let (alices_position, bobs_position) = (alices.position(5), bobs.position(4));
     stage.relay.kill()?;
     stage.relay.start_again().await?;
-    let mut alices = alices.drops().connects_again(&stage.relay).await?;
+    let mut alices = alices.drops().connects_again(stage).await?;
     alices.link(json!({ "resume": alices_position })).await?;
     alices.hears_all(&["linked 1001, talking with 1002", "replayed #5"]).await?;
-    let mut bobs = bobs.drops().connects_again(&stage.relay).await?;
+    let mut bobs = bobs.drops().connects_again(stage).await?;
     bobs.link(json!({ "resume": bobs_position })).await?;
     bobs.hears_all(&["linked 1002, talking with 1001", "received #5 1001: Accepted just before", "replayed #5"])
         .await?;

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::relay::RelayProcess;
+use crate::stage::{Narrator, Stage};
 
 /// How long a terminal waits for a frame.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -31,12 +31,13 @@ pub(crate) struct Terminal {
     /// The messages of which it heard that they were delivered. A relay that dies may forget that it
     /// told so, and tell again.
     delivered: BTreeSet<String>,
+    narrator: Narrator,
 }
 
 impl Terminal {
     /// Connects a terminal of the user of this phone.
-    pub(crate) async fn connect(relay: &RelayProcess, phone: &str) -> Result<Self> {
-        let (socket, _) = connect_async(relay.url()).await.context("the terminal's WebSocket")?;
+    pub(crate) async fn connect(stage: &Stage, phone: &str) -> Result<Self> {
+        let (socket, _) = connect_async(stage.relay.url()).await.context("the terminal's WebSocket")?;
         Ok(Self {
             phone: phone.to_owned(),
             socket,
@@ -44,6 +45,7 @@ impl Terminal {
             epoch: String::new(),
             sent: 0,
             delivered: BTreeSet::new(),
+            narrator: stage.narrator,
         })
     }
 
@@ -75,6 +77,7 @@ impl Terminal {
     /// Sends a message with a reference of its own, to the call there is.
     pub(crate) async fn sends(&mut self, body: &str) -> Result<()> {
         self.sent += 1;
+        self.narrator.say(&format!("    {} says   {body}", self.phone));
         let reference = format!("{}-{}", self.phone, self.sent);
         self.say(&json!({ "type": "send", "ref": reference, "body": body })).await
     }
@@ -93,6 +96,12 @@ impl Terminal {
     /// The next frame, as a line, is this one. Coming and going of peers' terminals is passed over
     /// unless it is asked for.
     pub(crate) async fn hears(&mut self, expected: &str) -> Result<()> {
+        self.expects(expected).await?;
+        self.narrator.say(&format!("    {} hears  {expected}", self.phone));
+        Ok(())
+    }
+
+    async fn expects(&mut self, expected: &str) -> Result<()> {
         loop {
             let frame = self.next().await.with_context(|| format!("{} waited for {expected:?}", self.phone))?;
             let line = line(&frame);
@@ -118,7 +127,9 @@ impl Terminal {
     /// Nothing was on its way: the answer to a question that the relay refuses comes next.
     pub(crate) async fn hears_nothing(&mut self) -> Result<()> {
         self.say(&json!({ "type": "ack", "call": "nothing", "seq": 0 })).await?;
-        self.hears("error unknown_call").await.context("nothing was to be heard")
+        self.expects("error unknown_call").await.context("nothing was to be heard")?;
+        self.narrator.say(&format!("    {} hears  nothing", self.phone));
+        Ok(())
     }
 
     async fn next(&mut self) -> Result<Value> {
@@ -161,9 +172,9 @@ pub(crate) struct Dropped {
 
 impl Dropped {
     /// The same terminal on a new connection.
-    pub(crate) async fn connects_again(self, relay: &RelayProcess) -> Result<Terminal> {
+    pub(crate) async fn connects_again(self, stage: &Stage) -> Result<Terminal> {
         let Self { phone, call, epoch, sent, delivered } = self;
-        let fresh = Terminal::connect(relay, &phone).await?;
+        let fresh = Terminal::connect(stage, &phone).await?;
         Ok(Terminal { call, epoch, sent, delivered, ..fresh })
     }
 }

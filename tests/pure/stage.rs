@@ -253,6 +253,11 @@ impl Stage {
         inner.store.messages.values().map(|message| message.body.as_json().to_owned()).collect()
     }
 
+    /// The id of a call, by the name it has in the lines.
+    pub(crate) fn call_id(&self, name: &str) -> CallId {
+        self.0.borrow().names.call(name).expect("the call was named in a line")
+    }
+
     /// The calls that are in the store.
     pub(crate) fn stored_calls(&self) -> usize {
         self.0.borrow().store.calls.len()
@@ -514,17 +519,21 @@ impl Terminal {
         inner.settle();
     }
 
-    /// Everything that was heard since it was last asked for.
-    pub(crate) fn heard(&self) -> Vec<Heard> {
+    /// Everything that was heard since it was last asked for, as it was.
+    pub(crate) fn takes(&self) -> Vec<Heard> {
         self.stage.0.borrow_mut().heard.remove(&self.session()).unwrap_or_default()
+    }
+
+    /// Everything that was heard since it was last asked for, as lines.
+    pub(crate) fn heard(&self) -> Vec<String> {
+        let heard = self.takes();
+        let names = &mut self.stage.0.borrow_mut().names;
+        heard.iter().map(|line| names.line(line)).collect()
     }
 
     /// Asserts everything that was heard since it was last asked for.
     #[track_caller]
     pub(crate) fn gets(&self, expected: &[&str]) {
-        let heard = self.heard();
-        let names = &mut self.stage.0.borrow_mut().names;
-        let lines: Vec<String> = heard.iter().map(|line| names.line(line)).collect();
-        assert_eq!(lines, expected, "{} {}", self.phone, self.name);
+        assert_eq!(self.heard(), expected, "{} {}", self.phone, self.name);
     }
 }

@@ -1,0 +1,54 @@
+//! The operator's listener.
+
+use serde_json::{Value, json};
+
+use crate::matching::assert_like;
+use crate::stage::Stage;
+
+#[tokio::test]
+async fn health_and_readiness_are_told() {
+    let stage = Stage::new().await;
+    let alive = stage.relay.ask("/healthz").await;
+    assert_eq!((alive.status, alive.body.as_str()), (200, "alive\n"));
+    let ready = stage.relay.ask("/readyz").await;
+    assert_eq!(ready.status, 200);
+    assert_eq!(
+        ready.json(),
+        json!({"ready": true, "store": "writes", "pbxs": {"main": "connected"}})
+    );
+}
+
+#[tokio::test]
+async fn calls_and_links_are_listed_without_what_was_said() {
+    let mut stage = Stage::in_call().await;
+    let (mut alice, mut bob) = stage.pair().await;
+    for (reference, body) in [("a", "unspeakable one"), ("b", "unspeakable two")] {
+        alice.say(reference, body).await;
+        bob.expect_body(body).await;
+    }
+    bob.ack(1).await;
+    while alice.hear().await["type"] != "delivered" {}
+    let party = |phone: &str, unread: u64| {
+        json!({"phone": phone, "name": format!("User {phone}"), "state": "talking", "links": 1, "rows": 2,
+            "unread": unread})
+    };
+    let calls = stage.relay.ask("/v1/calls").await;
+    assert_eq!(calls.status, 200);
+    assert_like(
+        &calls.json(),
+        &json!({"calls": [{"call": alice.call["call"], "pbx": "main", "state": "talking",
+            "started_at": "<time>", "parties": [party("1001", 0), party("1002", 1)]}]}),
+    );
+    let links = stage.relay.ask("/v1/links").await;
+    let link = |phone: &str, terminal: &str| json!({"session": "<text>", "phone": phone, "terminal": terminal});
+    assert_like(&links.json(), &json!({"links": [link("1001", "alice"), link("1002", "bob")]}));
+    for answer in [&calls.body, &links.body] {
+        assert!(!answer.contains("unspeakable") && !answer.contains(&alice.token), "{answer}");
+    }
+
+    stage.pbx.hang_up("1001");
+    bob.expect_status("bye").await;
+    let ended: Value = stage.calls().await.remove(0);
+    assert_eq!(ended["state"], "ended");
+    assert_like(&ended["ended_at"], &json!("<time>"));
+}
