@@ -381,9 +381,19 @@ impl Relay {
         };
         let key = (call.pbx.clone(), call.number);
         let last = call.log.last();
-        // The target of a transfer never came: nobody may read what its transferer left behind.
+        call.paused.clear();
+        call.transferring = false;
+        call.parties.clear();
+        // The target of a transfer never came: its transferer hears that, and may not read what came since.
         let outgoing = |(phone, mailbox): (&Phone, &Mailbox)| (mailbox.standing == Standing::Outgoing).then(|| phone.clone());
         let abandoned: Vec<Phone> = call.mailboxes.iter().filter_map(outgoing).collect();
+        for phone in &abandoned {
+            self.tell_status(id, phone, Status::Bye);
+            self.forget_call_of(phone, id);
+        }
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
         call.mailboxes.retain(|phone, _| !abandoned.contains(phone));
         let mut told = Vec::new();
         for (phone, mailbox) in &mut call.mailboxes {
@@ -392,14 +402,8 @@ impl Relay {
             }
             mailbox.close(last);
         }
-        call.paused.clear();
-        call.transferring = false;
-        call.parties.clear();
         call.ended_at = Some(now);
         self.numbers.remove(&key);
-        for phone in &abandoned {
-            self.forget_call_of(phone, id);
-        }
         if let Some(ringing) = self.ringing.get(&key) {
             let ringing: Vec<Phone> = ringing.rings.iter().map(|ring| ring.phone.clone()).collect();
             self.ringing_over(&key, &ringing);

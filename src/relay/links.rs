@@ -195,6 +195,7 @@ impl Relay {
         };
         call.unwritten = true;
         known.cursors.insert(id.clone(), cursor);
+        self.positions_changed();
         self.pump(session, id);
     }
 }

@@ -68,8 +68,8 @@ impl Log {
             }
             log.last = log.last.max(head.number);
         }
-        log.last = log.last.max(last);
         log.committed = log.last;
+        log.last = log.last.max(last);
         log
     }
 

@@ -31,6 +31,7 @@ pub(crate) struct Ari {
 pub(crate) struct Shared {
     pub(crate) channels: Vec<Value>,
     pub(crate) bridges: Vec<Value>,
+    disallowed: Value,
     listener: Option<mpsc::Sender<Message>>,
     down: bool,
 }
@@ -125,7 +126,7 @@ async fn head(stream: &mut BufReader<TcpStream>) -> Option<(String, HashMap<Stri
 }
 
 fn answer(request: &str, body: &str, shared: &Mutex<Shared>) -> Value {
-    let shared = shared.lock().unwrap();
+    let mut shared = shared.lock().unwrap();
     if request.starts_with("GET /ari/channels") {
         return json!(shared.channels);
     }
@@ -136,10 +137,12 @@ fn answer(request: &str, body: &str, shared: &Mutex<Shared>) -> Value {
         return json!([]);
     }
     // Everything about the application. It filters whatever it was asked to.
-    let filter: Value = serde_json::from_str(body).unwrap_or_default();
+    if let Ok(filter) = serde_json::from_str::<Value>(body) {
+        shared.disallowed = filter["disallowed"].clone();
+    }
     json!({
         "name": "callrelay", "channel_ids": ["ALL_CHANNELS"], "bridge_ids": ["ALL_BRIDGES"],
-        "events_disallowed": filter["disallowed"],
+        "events_disallowed": shared.disallowed,
     })
 }
 

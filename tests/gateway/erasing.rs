@@ -1,7 +1,5 @@
 //! What is over leaves no trace.
 
-use std::path::Path;
-
 use serde_json::json;
 
 use crate::place::Setup;
@@ -9,14 +7,6 @@ use crate::stage::Stage;
 use crate::until;
 
 const SECRET: &str = "the-unforgettable-body-of-this-test";
-
-/// Whether any file of the folder holds the text, write-ahead log and all.
-fn holds(folder: &Path, text: &str) -> bool {
-    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-    // One that is removed meanwhile holds nothing.
-    let mut contents = files.map(|file| std::fs::read(file).unwrap_or_default());
-    contents.any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
-}
 
 /// Alice says it, with much beside it, so that it is in many pages.
 async fn stage_with_secret(linger_secs: u32) -> Stage {
@@ -28,7 +18,7 @@ async fn stage_with_secret(linger_secs: u32) -> Stage {
         alice.expect_sent(&format!("r{number}"), "stored").await;
         bob.expect_body(&body).await;
     }
-    assert!(holds(&stage.place.data(), SECRET), "the test looks in the wrong place");
+    assert!(stage.place.store_holds(SECRET), "the test looks in the wrong place");
     stage
 }
 
@@ -37,7 +27,7 @@ async fn bodies_are_in_no_file_once_the_linger_is_over() {
     let mut stage = stage_with_secret(1).await;
     stage.pbx.hang_up("1001");
     stage.until_no_call().await;
-    until(async || (!holds(&stage.place.data(), SECRET)).then_some(())).await;
+    until(async || (!stage.place.store_holds(SECRET)).then_some(())).await;
 }
 
 #[tokio::test]
@@ -49,7 +39,7 @@ async fn unread_bodies_are_kept_for_as_long_as_they_linger() {
         (calls[0]["state"] == "ended").then_some(())
     })
     .await;
-    assert!(holds(&stage.place.data(), SECRET));
+    assert!(stage.place.store_holds(SECRET));
     let mut late = stage.linking("bob", json!({"terminal": "bob"})).await;
     assert_eq!(late.hear().await["type"], "linked");
     late.call = late.expect_body(&format!("{SECRET} 0 ")).await;
@@ -59,7 +49,7 @@ async fn unread_bodies_are_kept_for_as_long_as_they_linger() {
     }
     late.ack(50).await;
     stage.until_no_call().await;
-    until(async || (!holds(&stage.place.data(), SECRET)).then_some(())).await;
+    until(async || (!stage.place.store_holds(SECRET)).then_some(())).await;
 }
 
 #[tokio::test]
@@ -71,5 +61,5 @@ async fn a_restarted_relay_removes_the_traces_that_a_killed_one_left() {
     stage.relay.kill();
     stage.restart().await;
     stage.until_no_call().await;
-    until(async || (!holds(&stage.place.data(), SECRET)).then_some(())).await;
+    until(async || (!stage.place.store_holds(SECRET)).then_some(())).await;
 }

@@ -6,11 +6,15 @@
 mod ari;
 mod closing;
 mod crash;
+mod discretion;
+mod erasing;
 mod frames;
 
 mod http;
 mod linking;
 mod matching;
+mod operator;
+mod outage;
 mod pbx;
 mod place;
 mod relay;

@@ -102,6 +102,14 @@ impl Place {
         self.path("data")
     }
 
+    /// Whether any file of the store holds the text, its write-ahead log included.
+    pub(crate) fn store_holds(&self, text: &str) -> bool {
+        let files = std::fs::read_dir(self.data()).unwrap();
+        // One that is removed meanwhile holds nothing.
+        let mut contents = files.map(|file| std::fs::read(file.unwrap().path()).unwrap_or_default());
+        contents.any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }

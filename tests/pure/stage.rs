@@ -240,7 +240,10 @@ impl Stage {
         inner.slow.clear();
         inner.unwritten_frames.clear();
         for restored in inner.store.restored() {
-            // A tracker adopts the calls that stand; its numbers are new.
+            if restored.record.ended_at.is_some() {
+                inner.relay.restore_ended(&restored);
+                continue;
+            }
             let number = inner.number_of(&restored.record);
             inner.relay.restore(&restored, CallNumber(number));
         }
@@ -371,7 +374,7 @@ impl Inner {
             }
             if let Some(input) = self.next_input() {
                 self.relay.handle(self.now, input);
-            } else if self.relay.effects().next().is_none() {
+            } else {
                 return;
             }
         }
