@@ -24,6 +24,8 @@ use crate::tracker::{Conclusion, EndpointMap, Patience, Tracker, What};
 
 /// Session events that are taken in before effects are carried out.
 const TURN_EVENTS_MAX: usize = 256;
+/// Bytes of bodies that may gather while the store is busy. Past it sessions wait, and their terminals.
+const STORE_WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How long to wait before a store that had no room is tried again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 
@@ -56,6 +58,8 @@ struct StoreSide {
     /// A batch is under way.
     busy: bool,
     writes: Vec<Write>,
+    /// Bytes of bodies in those.
+    waiting_bytes: usize,
     reads: VecDeque<ReadRequest>,
     /// It had no room: not before this moment again.
     retry_at: Option<Moment>,
@@ -119,6 +123,7 @@ impl Runtime {
             writer,
             busy: false,
             writes: Vec::new(),
+            waiting_bytes: 0,
             reads: VecDeque::new(),
             retry_at: None,
         };
@@ -150,11 +155,15 @@ impl Runtime {
                         self.take_report(report);
                     }
                 }
-                Some(event) = queues.gateway.recv() => {
+                Some(event) = queues.gateway.recv(), if self.store.waiting_bytes < STORE_WAITING_BYTES_MAX => {
                     self.take_event(event);
                     for _ in 0..TURN_EVENTS_MAX {
                         let Ok(event) = queues.gateway.try_recv() else { break };
                         self.take_event(event);
+                    }
+                    // Sessions that never pause do not put off what is due.
+                    if due.is_some_and(|due| due <= self.clock.now()) {
+                        self.take_time();
                     }
                 }
                 () = wait_until(&self.clock, due) => self.take_time(),
@@ -275,6 +284,7 @@ impl Runtime {
             Some((mut unwritten, reason)) => {
                 // What was gathered meanwhile builds on what failed.
                 unwritten.append(&mut self.store.writes);
+                self.store.waiting_bytes = 0;
                 self.relay.handle(now, Input::StoreFailed { unwritten });
                 if !matches!(reason, StoreError::NoRoom(_)) {
                     self.carry_out();
@@ -319,7 +329,12 @@ impl Runtime {
                     // With its queue full it finds out by the queue being gone.
                     let _ = queue.try_send(ToSession::Close(reason.into()));
                 }
-                Effect::Write(write) => self.store.writes.push(write),
+                Effect::Write(write) => {
+                    if let Write::Append(message) = &write {
+                        self.store.waiting_bytes += message.body.len();
+                    }
+                    self.store.writes.push(write);
+                }
                 Effect::Read(request) => self.store.reads.push_back(request),
             }
         }
@@ -341,14 +356,13 @@ impl Runtime {
         if self.store.busy || waits {
             return;
         }
-        let mut batch = Batch {
+        self.store.waiting_bytes = 0;
+        let batch = Batch {
             writes: std::mem::take(&mut self.store.writes),
             reads: self.store.reads.drain(..).collect(),
+            // What waits may be too little to show whether there is room again, or nothing.
+            probe: self.store.retry_at.is_some(),
         };
-        if batch.is_empty() && self.store.retry_at.is_some() {
-            // Nothing waits that would show whether there is room again.
-            batch.writes.push(Write::EraseMessages(Vec::new()));
-        }
         if !batch.is_empty() {
             self.store.busy = self.store.writer.submit(batch);
         }
@@ -375,7 +389,7 @@ impl Runtime {
             }));
             if self.store.writer.submit(Batch {
                 writes: lasts,
-                reads: Vec::new(),
+                ..Batch::default()
             }) {
                 let _ = self.store.writer.outcome().await;
             }

@@ -66,20 +66,23 @@ find_cargo() {
     [[ -n $target ]] || fail 'cargo does not say where it builds'
 }
 
-# SQLite and ring are partly C, and Rust links by way of the C compiler.
-ensure_c_compiler() {
-    command -v cc >/dev/null && return 0
+# ensure_program PROGRAM PACKAGE: as root on Debian the package is installed.
+ensure_program() {
+    type -P "$1" >/dev/null && return 0
     if [[ $EUID != 0 || ! -f /etc/debian_version ]]; then
-        fail 'there is no C compiler (cc): install gcc or clang'
+        fail "there is no $1; install it (on Debian: apt-get install $2)"
     fi
-    step 'installing a C compiler from Debian'\''s packages' install_c_compiler || exit 1
+    step "installing $2 from Debian's packages" install_package "$2" || exit 1
 }
 
-install_c_compiler() {
+install_package() {
     export DEBIAN_FRONTEND=noninteractive
     apt-get -o Acquire::Check-Valid-Until=false update &&
-        apt-get install --yes --no-install-recommends build-essential
+        apt-get install --yes --no-install-recommends "$1"
 }
+
+# SQLite and ring are partly C, and Rust links by way of the C compiler.
+ensure_c_compiler() { ensure_program cc build-essential; }
 
 # rustfmt and clippy, which a minimal toolchain leaves away.
 ensure_components() {

@@ -26,8 +26,9 @@ use crate::users::{self, Users};
 
 /// Reports of PBXs that may wait for the loop; connectors wait beyond that.
 const REPORT_QUEUE: usize = 16_384;
-/// Frames of terminals that may wait for the loop; sessions wait beyond that.
-const GATEWAY_QUEUE: usize = 4_096;
+/// Frames of terminals that may wait for the loop, each as large as a frame may be; sessions wait
+/// beyond that.
+const GATEWAY_QUEUE: usize = 512;
 /// How long sessions may take to be told that the relay is going away.
 const GOODBYE: Duration = Duration::from_millis(500);
 

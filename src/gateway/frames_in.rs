@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use super::readable;
 use crate::model::{Body, CallId, Epoch};
 use crate::relay::{Replay, Resume, SendRequest};
 
@@ -130,6 +131,7 @@ fn send(fields: &Fields<'_>) -> Result<SendRequest, FrameError> {
     })?;
     let request = || -> Result<SendRequest, String> {
         let body = fields.get("body").ok_or("\"body\" is missing")?;
+        readable::check(body)?;
         let call: Option<String> = optional(fields, "call")?;
         Ok(SendRequest {
             reference: reference.clone(),

@@ -15,6 +15,7 @@ mod frames_in;
 mod frames_out;
 mod origin;
 mod problem;
+mod readable;
 mod routes;
 mod server;
 mod session;
@@ -34,7 +35,10 @@ use crate::relay::{CallReport, Input, LinkReport, Notice};
 
 /// What the gateway has for the loop.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are inputs; a box would be one allocation each")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are inputs; a box would be one allocation each"
+)]
 pub enum FromGateway {
     /// A session that is about to be linked can be told things here.
     Opened {

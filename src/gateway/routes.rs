@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tracing::debug;
 
 use super::problem::Problem;
+use super::server::Place;
 use super::{Gateway, origin, session};
 
 /// The subprotocol of this version.
@@ -55,12 +56,14 @@ async fn terminal(State(gateway): State<Arc<Gateway>>, mut request: Request) -> 
     };
     let subprotocol = offers_subprotocol(headers);
     let upgrade = hyper::upgrade::on(&mut request);
+    let place = request.extensions_mut().remove::<Place>();
     tokio::spawn(async move {
         let Ok(upgraded) = upgrade.await else { return };
         let config = websocket_config(gateway.settings.frame_bytes_max);
         let socket =
             WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
         session::run(gateway, socket).await;
+        drop(place);
     });
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -16,7 +16,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
@@ -27,8 +27,8 @@ use crate::config::Tls;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a TLS handshake may take.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections at a time; more wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 16_384;
+/// Connections at a time, sessions included; more wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 65_536;
 /// How long to wait when the process has no file descriptor left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -91,13 +91,15 @@ pub(super) async fn serve(listening: Listening, router: Router, mut stopping: wa
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "TCP_NODELAY was refused");
         }
-        let (router, tls) = (router.clone(), listening.tls.clone());
-        tokio::spawn(async move {
-            handle(stream, tls, router).await;
-            drop(permit);
-        });
+        let tls = listening.tls.clone();
+        let router = router.clone().layer(Extension(Place(Arc::new(permit))));
+        tokio::spawn(handle(stream, tls, router));
     }
 }
+
+/// One of the connections that there may be. Kept for as long as the connection, whatever becomes of it.
+#[derive(Clone)]
+pub(super) struct Place(#[expect(dead_code, reason = "held, not used")] Arc<OwnedSemaphorePermit>);
 
 async fn handle(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router) {
     let Some(tls) = tls else {

@@ -34,7 +34,8 @@ impl Call {
     pub(super) fn restore(restored: &RestoredCall, number: CallNumber) -> Self {
         let record = &restored.record;
         let ends = record.mailboxes.iter().flat_map(|mailbox| &mailbox.segments);
-        let ended_at_least = ends.map(|segment| segment.last.unwrap_or(0).max(segment.first.saturating_sub(1)));
+        let ended_at_least =
+            ends.map(|segment| segment.last.unwrap_or(0).max(segment.first.saturating_sub(1)));
         let log = Log::restore(&restored.messages, ended_at_least.max().unwrap_or(0));
         let mut mailboxes: BTreeMap<Phone, Mailbox> = record
             .mailboxes

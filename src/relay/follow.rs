@@ -385,7 +385,9 @@ impl Relay {
         call.transferring = false;
         call.parties.clear();
         // The target of a transfer never came: its transferer hears that, and may not read what came since.
-        let outgoing = |(phone, mailbox): (&Phone, &Mailbox)| (mailbox.standing == Standing::Outgoing).then(|| phone.clone());
+        let outgoing = |(phone, mailbox): (&Phone, &Mailbox)| {
+            (mailbox.standing == Standing::Outgoing).then(|| phone.clone())
+        };
         let abandoned: Vec<Phone> = call.mailboxes.iter().filter_map(outgoing).collect();
         for phone in &abandoned {
             self.tell_status(id, phone, Status::Bye);

@@ -165,16 +165,23 @@ impl Relay {
         };
         let ended = call.ended_at.is_some();
         let last = call.log.committed();
+        let open = call.open_until(&known.phone);
         let Some(mailbox) = call.mailboxes.get_mut(&known.phone) else {
             return;
         };
         let over = ended || mailbox.standing == Standing::Left;
         let end = mailbox.last_seq(last);
         let epoch = mailbox.epoch.clone();
-        let furthest = mailbox.terminals.values().filter_map(|position| position.handed).max();
+        let furthest = mailbox
+            .terminals
+            .values()
+            .filter_map(|position| position.handed)
+            .max();
         let position = mailbox.position(&known.terminal);
-        // A terminal that changes its name is as far as any terminal of its phone can be.
-        let handed = position.handed.or(furthest);
+        // A terminal that changes its name is as far as any terminal of its phone can be; after a
+        // restart nobody is known to be beyond what a hold leaves open.
+        let held = (open < end).then_some(open);
+        let handed = position.handed.or(furthest).or(held);
         let (after, reset) = match (resume, replay) {
             // Ahead of everything there is: not a position in this mailbox, whatever it says.
             (Some(resume), _) if resume.epoch == epoch && resume.seq <= end => {
@@ -191,7 +198,11 @@ impl Relay {
             reading: None,
             owes: Some(Owed { until: end, reset }),
             own: std::collections::BTreeSet::new(),
-            afterwards: if over { Afterwards::SayBye } else { Afterwards::Wait },
+            afterwards: if over {
+                Afterwards::SayBye
+            } else {
+                Afterwards::Wait
+            },
         };
         call.unwritten = true;
         known.cursors.insert(id.clone(), cursor);

@@ -128,7 +128,10 @@ impl Log {
         if self.references.len() <= self.messages.len() + 2 * REPLACED_REFERENCES {
             return;
         }
-        let (messages, oldest) = (&self.messages, self.last.saturating_sub(REPLACED_REFERENCES as u64));
+        let (messages, oldest) = (
+            &self.messages,
+            self.last.saturating_sub(REPLACED_REFERENCES as u64),
+        );
         self.references
             .retain(|_, accepted| accepted.number > oldest || messages.contains_key(&accepted.number));
     }

@@ -209,7 +209,12 @@ impl Segment {
 
     fn last_seq(&self, last: u64) -> u64 {
         let end = self.last.map_or(last, |own| own.min(last));
-        (self.first_seq + (end + 1).saturating_sub(self.first)).saturating_sub(1)
+        // A run that has not begun says nothing: what comes before it may not be stored yet.
+        if end < self.first {
+            0
+        } else {
+            self.first_seq + (end - self.first)
+        }
     }
 }
 
@@ -257,6 +262,18 @@ mod tests {
             .map(|segment| segment.owner.as_str())
             .collect();
         assert_eq!(owners, ["1001", "1003", "1004"]);
+    }
+
+    #[test]
+    fn a_run_that_has_not_begun_opens_nothing_of_the_one_before() {
+        let mut first = mailbox();
+        first.close(3);
+        let second = first.move_to(Epoch::new("e2"), &Phone::new("1003"));
+        // Two of three messages are stored.
+        assert_eq!(
+            (second.last_seq(2), second.moved_seq(2), second.last_seq(0)),
+            (2, 2, 0)
+        );
     }
 
     #[test]

@@ -185,7 +185,9 @@ impl Relay {
         while let Some((until, _)) = self.lingering.first()
             && *until <= now
         {
-            let Some((_, call)) = self.lingering.pop_first() else { break };
+            let Some((_, call)) = self.lingering.pop_first() else {
+                break;
+            };
             self.erase_call(&call);
         }
     }

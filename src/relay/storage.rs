@@ -72,7 +72,8 @@ impl Relay {
         // It has no number: the tracker knows nothing of it.
         self.restore(restored, CallNumber(0));
         if let Some(ended) = restored.record.ended_at {
-            self.lingering.insert((ended + self.rules.linger, restored.record.call.clone()));
+            self.lingering
+                .insert((ended + self.rules.linger, restored.record.call.clone()));
         }
     }
 

@@ -27,6 +27,9 @@ pub trait MailboxStore: Send + 'static {
     /// The messages of these rows, in this order. Rows that are gone are left out.
     fn read(&mut self, rows: &[u64]) -> Result<Vec<StoredMessage>, StoreError>;
 
+    /// Finds out whether there is room, by writing something of some size.
+    fn probe(&mut self) -> Result<(), StoreError>;
+
     /// Makes sure that nothing of what was erased can be found in the files.
     fn scrub(&mut self) -> Result<(), StoreError>;
 }

@@ -8,6 +8,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, params};
 
@@ -42,6 +43,11 @@ const MIGRATIONS: &[&str] = &["
     ) WITHOUT ROWID;
 "];
 
+/// How long to wait for somebody else who has the file open, such as a backup.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// What has to fit before a store that had no room counts as having some: a message, and what goes with it.
+const PROBE_BYTES: u64 = 128 * 1024;
+
 /// A SQLite file that keeps mailboxes.
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -56,11 +62,13 @@ impl SqliteStore {
         let lock = lock(path)?;
         let mut connection = Connection::open(path).map_err(|error| failed(&error))?;
         connection.set_prepared_statement_cache_capacity(32);
+        connection
+            .busy_timeout(BUSY_TIMEOUT)
+            .map_err(|error| failed(&error))?;
         for (pragma, value) in [
             ("journal_mode", "WAL"),
             ("synchronous", "FULL"),
             ("secure_delete", "ON"),
-            ("busy_timeout", "2000"),
         ] {
             connection
                 .pragma_update(None, pragma, value)
@@ -165,11 +173,32 @@ impl MailboxStore for SqliteStore {
         found.collect::<Result<_, _>>().map_err(|error| failed(&error))
     }
 
+    fn probe(&mut self) -> Result<(), StoreError> {
+        for statement in [
+            "INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', zeroblob(?1))",
+            "DELETE FROM meta WHERE name = 'probe' AND length(value) = ?1",
+        ] {
+            self.connection
+                .execute(statement, params![PROBE_BYTES])
+                .map_err(|error| failed(&error))?;
+        }
+        Ok(())
+    }
+
     fn scrub(&mut self) -> Result<(), StoreError> {
         let truncate = "PRAGMA wal_checkpoint(TRUNCATE)";
+        // Commits come first: it does not wait for somebody who reads.
+        let blocked = self.connection.busy_timeout(Duration::ZERO).and_then(|()| {
+            self.connection
+                .query_row(truncate, [], |row| row.get::<_, bool>(0))
+        });
         self.connection
-            .query_row(truncate, [], |_| Ok(()))
-            .map_err(|error| failed(&error))
+            .busy_timeout(BUSY_TIMEOUT)
+            .map_err(|error| failed(&error))?;
+        if blocked.map_err(|error| failed(&error))? {
+            return Err(StoreError::NoRoom("somebody else reads the file".to_owned()));
+        }
+        Ok(())
     }
 }
 
@@ -321,158 +350,4 @@ fn failed(error: &rusqlite::Error) -> StoreError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Epoch, PbxName, TerminalName};
-    use crate::relay::record::{CallRecord, MailboxRecord, Segment, Standing};
-    use crate::tracker::{CallMemory, RememberedParty};
-
-    fn record(call: &str) -> CallRecord {
-        let segment = Segment {
-            owner: Phone::new("1001"),
-            first: 1,
-            last: Some(3),
-            first_seq: 1,
-            transferred: true,
-            delivered: 2,
-        };
-        CallRecord {
-            call: CallId::new(call),
-            pbx: PbxName::new("main"),
-            started_at: Moment::from_micros(17),
-            ended_at: None,
-            memory: CallMemory {
-                parties: vec![RememberedParty {
-                    phone: Phone::new("1001"),
-                    name: "User 1001".to_owned(),
-                    channels: vec!["1.1".into()],
-                }],
-                holding: vec!["1.1".into()],
-                paused: vec![Phone::new("1001")],
-                home: vec!["b".into()],
-                transfer: Some((Phone::new("1002"), "700".to_owned())),
-            },
-            mailboxes: vec![MailboxRecord {
-                phone: Phone::new("1001"),
-                epoch: Epoch::new("e"),
-                segments: vec![segment],
-                acked: 2,
-                terminals: vec![(TerminalName::new("t"), 1)],
-                standing: Standing::Outgoing,
-            }],
-        }
-    }
-
-    fn written(call: &str, row: u64, body: &str) -> StoredMessage {
-        StoredMessage {
-            row,
-            call: CallId::new(call),
-            number: row,
-            id: MessageId::new(format!("m{row}")),
-            reference: format!("r{row}"),
-            from: Phone::new("1001"),
-            to: vec![Phone::new("1002")],
-            kind: "chat".to_owned(),
-            key: Some("k".to_owned()),
-            body: Body::new(body),
-            sent_at: Moment::from_micros(99),
-            held: true,
-        }
-    }
-
-    #[test]
-    fn what_was_committed_is_found_again_after_reopening() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("relay.db");
-        let message = written("c1", 1, r#"{"a": "ü"}"#);
-        let mut store = SqliteStore::open(&path).unwrap();
-        let writes = [
-            Write::PutCall(Box::new(record("c1"))),
-            Write::Append(message.clone()),
-        ];
-        store.commit(&writes).unwrap();
-        let key = store.token_key([7; 32]).unwrap();
-        drop(store);
-        let mut store = SqliteStore::open(&path).unwrap();
-        assert_eq!(store.token_key([8; 32]).unwrap(), key);
-        let head = MessageHead {
-            row: 1,
-            number: 1,
-            id: MessageId::new("m1"),
-            reference: "r1".to_owned(),
-            from: Phone::new("1001"),
-            key: Some("k".to_owned()),
-            size: message.body.len() as u64,
-            held: true,
-        };
-        assert_eq!(
-            store.load().unwrap(),
-            [RestoredCall {
-                record: record("c1"),
-                messages: vec![head]
-            }]
-        );
-        assert_eq!(store.read(&[2, 1]).unwrap(), [message]);
-    }
-
-    #[test]
-    fn an_erased_body_is_in_no_file_any_more() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("relay.db");
-        let mut store = SqliteStore::open(&path).unwrap();
-        let secret = format!("\"{}\"", "unforgettable ".repeat(1000));
-        store
-            .commit(&[
-                Write::PutCall(Box::new(record("c1"))),
-                Write::Append(written("c1", 1, &secret)),
-            ])
-            .unwrap();
-        let holds = || {
-            std::fs::read_dir(folder.path()).unwrap().any(|file| {
-                let bytes = std::fs::read(file.unwrap().path()).unwrap();
-                bytes.windows(13).any(|window| window == b"unforgettable")
-            })
-        };
-        assert!(holds(), "the test looks in the wrong place");
-        store
-            .commit(&[Write::EraseMessages(vec![1]), Write::EraseCall(CallId::new("c1"))])
-            .unwrap();
-        store.scrub().unwrap();
-        assert!(!holds());
-        assert_eq!(store.load().unwrap(), []);
-    }
-
-    #[test]
-    fn a_store_is_open_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("relay.db");
-        let _open = SqliteStore::open(&path).unwrap();
-        let error = SqliteStore::open(&path).unwrap_err().to_string();
-        assert!(error.ends_with("another relay uses this store"), "{error}");
-    }
-
-    #[test]
-    fn a_file_that_is_no_store_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("relay.db");
-        std::fs::write(
-            &path,
-            "this is no database, however long one looks at it".repeat(100),
-        )
-        .unwrap();
-        assert!(matches!(SqliteStore::open(&path), Err(StoreError::Broken(_))));
-    }
-
-    #[test]
-    fn a_failed_batch_leaves_nothing_behind() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = SqliteStore::open(&folder.path().join("relay.db")).unwrap();
-        store.commit(&[Write::PutCall(Box::new(record("c1")))]).unwrap();
-        let twice = [
-            Write::Append(written("c1", 1, "1")),
-            Write::Append(written("c1", 1, "2")),
-        ];
-        assert!(store.commit(&twice).is_err());
-        assert_eq!(store.read(&[1]).unwrap(), []);
-    }
-}
+mod tests;

@@ -16,6 +16,8 @@ use crate::relay::{ReadRequest, Write};
 
 /// How long the store is idle before the traces of what was erased are removed.
 const SCRUB_AFTER: Duration = Duration::from_millis(100);
+/// How long it is idle before that is tried again.
+const SCRUB_RETRY: Duration = Duration::from_secs(5);
 /// After how many batches they are removed although the store is busy.
 const SCRUB_BATCHES_MAX: u32 = 1_000;
 
@@ -26,13 +28,15 @@ pub struct Batch {
     pub writes: Vec<Write>,
     /// Read after the writes.
     pub reads: Vec<ReadRequest>,
+    /// Find out whether there is room, although there may be nothing to write.
+    pub probe: bool,
 }
 
 impl Batch {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.writes.is_empty() && self.reads.is_empty()
+        self.writes.is_empty() && self.reads.is_empty() && !self.probe
     }
 }
 
@@ -94,41 +98,74 @@ impl Writer {
 }
 
 fn work(mut store: impl MailboxStore, incoming: &Receiver<Batch>, outgoing: &mpsc::Sender<Outcome>) {
-    // Batches since something was erased whose traces are still in the log.
-    let mut since_erased: Option<u32> = None;
+    let mut traces = Traces::perhaps();
     loop {
-        let batch = match since_erased {
+        let batch = match traces.due_after() {
             None => incoming.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(_) => incoming.recv_timeout(SCRUB_AFTER),
+            Some(pause) => incoming.recv_timeout(pause),
         };
         match batch {
             Ok(batch) => {
-                let is_erasure = |write: &Write| matches!(write, Write::EraseMessages(_) | Write::EraseCall(_));
-                let erased = batch.writes.iter().any(is_erasure);
-                since_erased = since_erased.map(|batches| batches + 1).or(erased.then_some(0));
+                traces.note(&batch);
                 if outgoing.blocking_send(carry_out(&mut store, batch)).is_err() {
                     break;
                 }
-                if since_erased.is_some_and(|batches| batches >= SCRUB_BATCHES_MAX) {
-                    since_erased = scrub(&mut store);
+                if traces.batches.is_some_and(|batches| batches >= SCRUB_BATCHES_MAX) {
+                    traces.remove(&mut store);
                 }
             }
-            Err(RecvTimeoutError::Timeout) => since_erased = scrub(&mut store),
+            Err(RecvTimeoutError::Timeout) => traces.remove(&mut store),
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    if since_erased.is_some() {
-        scrub(&mut store);
+    if traces.batches.is_some() {
+        traces.remove(&mut store);
     }
 }
 
-/// Removes the traces. What could not be removed now is tried again after the next pause.
-fn scrub(store: &mut impl MailboxStore) -> Option<u32> {
-    match store.scrub() {
-        Ok(()) => None,
-        Err(error) => {
-            warn!(%error, "traces of erased messages could not be removed yet");
-            Some(0)
+/// What was erased and may still be found in the log.
+struct Traces {
+    /// Batches since something was erased, if there are traces.
+    batches: Option<u32>,
+    /// They could not be removed, and that was said.
+    stuck: bool,
+}
+
+impl Traces {
+    /// A process that was killed may have left some.
+    const fn perhaps() -> Self {
+        Self {
+            batches: Some(0),
+            stuck: false,
+        }
+    }
+
+    fn note(&mut self, batch: &Batch) {
+        let erases = |write: &Write| matches!(write, Write::EraseMessages(_) | Write::EraseCall(_));
+        let first = || batch.writes.iter().any(erases).then_some(0);
+        self.batches = self.batches.map(|batches| batches + 1).or_else(first);
+    }
+
+    /// How long the store is to be idle before they are removed.
+    fn due_after(&self) -> Option<Duration> {
+        self.batches?;
+        Some(if self.stuck { SCRUB_RETRY } else { SCRUB_AFTER })
+    }
+
+    /// What cannot be removed now is tried again later.
+    fn remove(&mut self, store: &mut impl MailboxStore) {
+        match store.scrub() {
+            Ok(()) => {
+                self.batches = None;
+                self.stuck = false;
+            }
+            Err(error) => {
+                if !self.stuck {
+                    warn!(%error, "traces of erased messages could not be removed yet");
+                }
+                self.batches = Some(0);
+                self.stuck = true;
+            }
         }
     }
 }
@@ -144,11 +181,10 @@ fn carry_out(store: &mut impl MailboxStore, batch: Batch) -> Outcome {
         Write::Append(message) => Some(message.row),
         Write::PutCall(_) | Write::EraseMessages(_) | Write::EraseCall(_) => None,
     };
-    if !batch.writes.is_empty() {
-        match store.commit(&batch.writes) {
-            Ok(()) => outcome.row = batch.writes.iter().filter_map(appended).max(),
-            Err(error) => outcome.failed = Some((batch.writes, error)),
-        }
+    let room = if batch.probe { store.probe() } else { Ok(()) };
+    match room.and_then(|()| commit(store, &batch.writes)) {
+        Ok(()) => outcome.row = batch.writes.iter().filter_map(appended).max(),
+        Err(error) => outcome.failed = Some((batch.writes, error)),
     }
     for request in batch.reads {
         match store.read(&request.rows) {
@@ -157,4 +193,11 @@ fn carry_out(store: &mut impl MailboxStore, batch: Batch) -> Outcome {
         }
     }
     outcome
+}
+
+fn commit(store: &mut impl MailboxStore, writes: &[Write]) -> Result<(), StoreError> {
+    if writes.is_empty() {
+        return Ok(());
+    }
+    store.commit(writes)
 }

@@ -115,7 +115,10 @@ pub struct Snapshot {
 
 /// One thing the PBX reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "an event lives for one turn; a box would be one allocation each")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an event lives for one turn; a box would be one allocation each"
+)]
 pub enum PbxEvent {
     /// A channel exists and looks like this (created, changed state, caller ID, connected line …).
     ChannelSeen(ChannelInfo),

@@ -23,8 +23,8 @@
 //! ```
 //!
 //! How it decides, room by room: [`topology`] keeps the picture of the PBX; `reconcile` compares
-//! the groups of phones that hear each other with the calls it knows; `transfers` takes in what the
-//! PBX says of transfers; `holds` and `ringing` what their names say; `outage` finds the calls again
+//! the groups of phones that hear each other with the calls it knows, and `settle` what became of the
+//! parties of each; `transfers` takes in what the PBX says of transfers; `holds` and `ringing` what their names say; `outage` finds the calls again
 //! after the PBX was out of sight.
 //!
 //! It knows nothing of terminals, mailboxes or messages.
@@ -37,6 +37,7 @@ mod holds;
 mod outage;
 mod reconcile;
 mod ringing;
+mod settle;
 mod topology;
 mod transfers;
 

@@ -36,11 +36,11 @@ impl Tracker {
         };
         for party in &memory.parties {
             for id in &party.channels {
-                // Only id, call and hold are known; the snapshot brings the rest, or proves it gone.
+                // Only id, phone, call and hold are known; the snapshot brings the rest, or proves it gone.
                 if let Some(other) = self.topology.channels.get(id).and_then(|known| known.call) {
                     self.left_behind.entry(id.clone()).or_default().insert(other);
                 }
-                let mut channel = Channel::remembered(id);
+                let mut channel = Channel::remembered(id, &party.phone);
                 channel.call = Some(number);
                 channel.holding = memory.holding.contains(id);
                 self.topology.channels.insert(id.clone(), channel);

@@ -6,25 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{BridgeId, ChannelId, Moment, Phone};
+use crate::model::{ChannelId, Moment, Phone};
 
 use super::calls::{Call, Party};
 use super::conclusion::{CallNumber, What};
 use super::topology::Group;
 use super::{Timer, Tracker};
-
-/// Where the parties of a call are.
-#[derive(Default)]
-struct Whereabouts {
-    /// Together with at least one other party.
-    present: BTreeSet<Phone>,
-    /// Alive, but alone or elsewhere.
-    apart: BTreeSet<Phone>,
-    /// Without a living channel.
-    gone: BTreeSet<Phone>,
-    /// The bridges in which the present ones meet.
-    bridges: BTreeSet<BridgeId>,
-}
 
 impl Tracker {
     /// Looks again at everything that was touched.
@@ -211,6 +198,16 @@ impl Tracker {
             .iter()
             .max_by_key(|(number, phones)| (phones.len(), std::cmp::Reverse(**number)));
         let Some((&survivor, _)) = most else { return };
+        let goes_on = |(number, phones): (&CallNumber, &BTreeSet<Phone>)| {
+            phones.len() >= 2
+                || self
+                    .calls
+                    .get(*number)
+                    .is_some_and(|call| call.transfer.is_some())
+        };
+        if !owners.iter().any(goes_on) {
+            return self.part_and_begin(now, group, owners);
+        }
         let absorbed: Vec<CallNumber> = owners
             .keys()
             .copied()
@@ -235,13 +232,6 @@ impl Tracker {
         let Some(call) = self.calls.get(survivor) else {
             return;
         };
-        let continuing = owners.get(&survivor).map_or(0, BTreeSet::len);
-        if continuing < 2 && call.transfer.is_none() && !self.left_someone_waiting(survivor, &[]) {
-            // One party of each: there is no call that goes on.
-            self.end(now, survivor);
-            self.begin(now, group);
-            return;
-        }
         let new: Vec<Phone> = group
             .phones()
             .into_iter()
@@ -250,112 +240,16 @@ impl Tracker {
         self.join(now, group, survivor, &new);
     }
 
-    /// Judges the whereabouts of a call's parties: who is gone, who is away, who holds.
-    fn settle(&mut self, now: Moment, number: CallNumber) {
-        let Some(call) = self.calls.get_mut(number) else {
-            return;
-        };
-        for party in call.parties.values_mut() {
-            let was_alive = !party.channels.is_empty();
-            party
-                .channels
-                .retain(|id| self.topology.channels.contains_key(id));
-            if was_alive && party.channels.is_empty() {
-                // However long it was away before, it is gone from now.
-                party.apart_since = Some(now);
+    /// One party of each call: none of the calls goes on here. A party that waits where it was left
+    /// hears nothing of the new company, and goes on waiting.
+    fn part_and_begin(&mut self, now: Moment, group: &Group, owners: &BTreeMap<CallNumber, BTreeSet<Phone>>) {
+        for (number, phones) in owners {
+            let staying: Vec<Phone> = phones.iter().cloned().collect();
+            if !self.left_someone_waiting(*number, &staying) {
+                self.end(now, *number);
             }
         }
-        if call.transfer.is_some() {
-            if call.parties.values().all(|party| party.channels.is_empty()) {
-                self.end(now, number);
-            }
-            return;
-        }
-        let whereabouts = self.whereabouts(number);
-        if whereabouts.apart.is_empty() && whereabouts.gone.is_empty() {
-            if let Some(call) = self.calls.get_mut(number) {
-                call.home = whereabouts.bridges;
-                call.waits = false;
-                for party in call.parties.values_mut() {
-                    party.apart_since = None;
-                }
-            }
-            self.settle_holds(now, number, &BTreeSet::new());
-            self.remember(now, number);
-            return;
-        }
-        self.settle_absent(now, number, &whereabouts);
-    }
-
-    fn settle_absent(&mut self, now: Moment, number: CallNumber, whereabouts: &Whereabouts) {
-        let waiting = self.waits_at_home(number);
-        let patience = self.patience;
-        // Nobody is left to go elsewhere: that is a hangup, and nothing can explain it otherwise.
-        let nobody_left = whereabouts.present.is_empty() && whereabouts.apart.is_empty();
-        let Some(call) = self.calls.get_mut(number) else {
-            return;
-        };
-        if std::mem::replace(&mut call.waits, waiting.is_some()) && waiting.is_none() {
-            // The consultation is over: who does not come back is missing from now, not from its beginning.
-            for party in call.parties.values_mut() {
-                party.apart_since = None;
-            }
-        }
-        let mut leaving = Vec::new();
-        let mut away = BTreeSet::new();
-        for (phone, party) in &mut call.parties {
-            if whereabouts.present.contains(phone) {
-                party.apart_since = None;
-                continue;
-            }
-            let since = *party.apart_since.get_or_insert(now);
-            let due = if whereabouts.gone.contains(phone) {
-                since
-                    + if nobody_left {
-                        std::time::Duration::ZERO
-                    } else {
-                        patience.race
-                    }
-            } else if waiting.is_some() {
-                // Someone waits where they met: the other one consults, and is to come back.
-                let consults = since + patience.resume_delay;
-                if now < consults {
-                    self.timers.insert((consults, Timer::Settle(number)));
-                } else if waiting.as_ref() != Some(phone) {
-                    away.insert(phone.clone());
-                }
-                continue;
-            } else {
-                since + patience.settle
-            };
-            if now >= due || self.suspended {
-                leaving.push(phone.clone());
-            } else {
-                self.timers.insert((due, Timer::Settle(number)));
-            }
-        }
-        if call.parties.len() < leaving.len() + 2 && !leaving.is_empty() {
-            self.end(now, number);
-            return;
-        }
-        for phone in &leaving {
-            self.leave(now, number, phone);
-        }
-        if !away.is_empty() {
-            self.settle_holds(now, number, &away);
-        }
-        if !leaving.is_empty() {
-            self.settle(now, number);
-        }
-    }
-
-    fn leave(&mut self, now: Moment, number: CallNumber, phone: &Phone) {
-        let party = self
-            .calls
-            .get_mut(number)
-            .and_then(|call| call.parties.remove(phone));
-        self.release(number, party);
-        self.conclude(now, number, What::Leave { phone: phone.clone() });
+        self.begin(now, group);
     }
 
     /// The call is over.
@@ -369,7 +263,7 @@ impl Tracker {
         self.conclude(now, number, What::Bye);
     }
 
-    fn release(&mut self, number: CallNumber, party: Option<Party>) {
+    pub(super) fn release(&mut self, number: CallNumber, party: Option<Party>) {
         for id in party.into_iter().flat_map(|party| party.channels) {
             if let Some(channel) = self.topology.channels.get_mut(&id)
                 && channel.call == Some(number)
@@ -377,89 +271,6 @@ impl Tracker {
                 channel.call = None;
             }
         }
-    }
-
-    fn whereabouts(&mut self, number: CallNumber) -> Whereabouts {
-        let mut found = Whereabouts::default();
-        let Some(call) = self.calls.get(number) else {
-            return found;
-        };
-        let parties: Vec<(Phone, Vec<ChannelId>)> = call
-            .parties
-            .iter()
-            .map(|(phone, party)| (phone.clone(), party.channels.iter().cloned().collect()))
-            .collect();
-        let mut bridges = BTreeSet::new();
-        for (phone, channels) in &parties {
-            if channels.is_empty() {
-                found.gone.insert(phone.clone());
-            }
-            let here = channels
-                .iter()
-                .filter_map(|id| self.topology.channels.get(id))
-                .filter(|c| c.call == Some(number));
-            bridges.extend(here.filter_map(|channel| channel.bridge.clone()));
-        }
-        // The largest company counts as the call.
-        let mut best: Option<(BTreeSet<Phone>, BTreeSet<BridgeId>)> = None;
-        while let Some(bridge) = bridges.pop_first() {
-            let group = self.topology.group(&bridge);
-            bridges.retain(|other| !group.bridges.contains(other));
-            let members = group.members.iter().filter(|(id, _)| {
-                self.topology
-                    .channels
-                    .get(*id)
-                    .is_some_and(|channel| channel.call == Some(number))
-            });
-            let together: BTreeSet<Phone> = members.map(|(_, phone)| phone.clone()).collect();
-            if together.len() >= 2
-                && best
-                    .as_ref()
-                    .is_none_or(|(company, _)| together.len() > company.len())
-            {
-                best = Some((together, group.bridges));
-            }
-        }
-        (found.present, found.bridges) = best.unwrap_or_default();
-        let absent = parties.into_iter().map(|(phone, _)| phone);
-        found.apart = absent
-            .filter(|phone| !found.present.contains(phone) && !found.gone.contains(phone))
-            .collect();
-        found
-    }
-
-    /// The party of a call of two that sits alone in the bridge where the two met, if the other one
-    /// has a living channel elsewhere.
-    fn waits_at_home(&self, number: CallNumber) -> Option<Phone> {
-        let call = self.calls.get(number)?;
-        if call.parties.len() != 2 || call.parties.values().any(|party| party.channels.is_empty()) {
-            return None;
-        }
-        let at_home = |party: &Party| {
-            party
-                .channels
-                .iter()
-                .filter_map(|id| self.topology.channels.get(id))
-                .any(|channel| {
-                    channel.call == Some(number)
-                        && channel
-                            .bridge
-                            .as_ref()
-                            .is_some_and(|bridge| call.home.contains(bridge))
-                })
-        };
-        let mut waiting = call
-            .parties
-            .iter()
-            .filter(|(_, party)| at_home(party))
-            .map(|(phone, _)| phone.clone());
-        waiting.next().filter(|_| waiting.next().is_none())
-    }
-
-    /// Whether the one that stays with new company left the other party waiting where they met.
-    fn left_someone_waiting(&self, number: CallNumber, staying: &[Phone]) -> bool {
-        self.waits_at_home(number)
-            .is_some_and(|waiting| !staying.contains(&waiting))
     }
 
     /// The group is the call: every channel of it counts there.
@@ -497,16 +308,6 @@ impl Tracker {
             .unwrap_or_default()
     }
 
-    /// Tells what is to be kept of a call, if it changed without anything a party would notice.
-    fn remember(&mut self, now: Moment, number: CallNumber) {
-        let Some(call) = self.calls.get(number) else {
-            return;
-        };
-        if call.remembered != call.memory(&self.topology) {
-            self.conclude(now, number, What::Remember);
-        }
-    }
-
     /// Whether a change of company has waited long enough for an explanation.
     fn race_is_over(&mut self, now: Moment, group: &Group) -> bool {
         let Some(first) = group.bridges.first() else {
@@ -524,8 +325,9 @@ impl Tracker {
     }
 
     fn forget_race(&mut self, group: &Group) {
-        if let Some(first) = group.bridges.first() {
-            self.races.remove(first);
+        // The group may have had another first bridge when its race began.
+        for bridge in &group.bridges {
+            self.races.remove(bridge);
         }
     }
 }

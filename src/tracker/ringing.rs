@@ -55,7 +55,11 @@ impl Tracker {
     /// Who called whom in this group, as far as dialling tells.
     pub(super) fn caller_and_callee(&mut self, group: &Group) -> (Option<Phone>, Option<Phone>) {
         for (peer, to) in &group.members {
-            let dialling = self.ringing.attempts.get(peer).and_then(|attempt| attempt.caller.clone());
+            let dialling = self
+                .ringing
+                .attempts
+                .get(peer)
+                .and_then(|attempt| attempt.caller.clone());
             let caller = dialling.and_then(|dialling| self.calling_phone(&dialling, peer));
             if let Some(from) = caller.and_then(|caller| group.members.get(&caller)) {
                 return (Some(from.clone()), Some(to.clone()));
@@ -170,7 +174,12 @@ impl Tracker {
             }
             let bridge = self.topology.channels.get(&half)?.bridge.clone()?;
             // Once it is answered the peer is heard there too.
-            return self.topology.group(&bridge).members.into_keys().find(|member| member != peer);
+            return self
+                .topology
+                .group(&bridge)
+                .members
+                .into_keys()
+                .find(|member| member != peer);
         }
         None
     }

@@ -323,9 +323,13 @@ impl Topology {
 }
 
 impl Channel {
-    /// A channel of which nothing but its id is remembered.
-    pub(super) fn remembered(id: &ChannelId) -> Self {
-        Self::new(ChannelInfo::named(id.as_str(), ""), Who::Nobody)
+    /// A channel of which nothing but its id and its phone is remembered. The number of an outgoing
+    /// trunk leg was learnt from the dialling, which no snapshot tells.
+    pub(super) fn remembered(id: &ChannelId, phone: &Phone) -> Self {
+        Self {
+            phone: Some(phone.clone()),
+            ..Self::new(ChannelInfo::named(id.as_str(), ""), Who::Nobody)
+        }
     }
 
     fn new(info: ChannelInfo, who: Who) -> Self {

@@ -230,9 +230,8 @@ impl Tracker {
             })
         };
         let active = self.topology.channels.get(channel).and_then(|known| known.call);
-        active
-            .filter(|number| knows_both(number))
-            .or_else(|| self.calls.standing.keys().copied().find(knows_both))
+        // Not a call that it left behind: a report that comes too late changes nothing any more.
+        active.filter(knows_both)
     }
 
     /// The phone of a channel that may be destroyed already.

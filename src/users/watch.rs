@@ -29,7 +29,7 @@ pub async fn watch(path: PathBuf, users: Sender<Arc<Users>>) {
         }
         // One small file once a second; not worth a thread of its own.
         if let Some(read) = follower.look() {
-            info!(users = read.len(), "the users file was read again");
+            info!(users = read.len(), "the users file was read");
             users.send_replace(Arc::new(read));
         }
     }

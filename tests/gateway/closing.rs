@@ -46,7 +46,9 @@ async fn a_linked_terminal_may_say_unknown_things_but_only_in_json() {
         let mut terminal = stage.waiting("alice").await;
         terminal.send(&json!({"type": "dance", "tempo": 120})).await;
         terminal
-            .expect(json!({"type": "error", "reason": "unknown_type", "detail": "\"dance\" is no type of frame"}))
+            .expect(
+                json!({"type": "error", "reason": "unknown_type", "detail": "\"dance\" is no type of frame"}),
+            )
             .await;
         terminal.send(&json!({"type": "link", "id": "alice"})).await;
         terminal
@@ -70,8 +72,10 @@ async fn a_frame_over_the_limit_closes_and_a_body_over_the_limit_is_refused_by_n
         .await;
     // A little over the limit, and far over it, when a good part is under way as the relay closes.
     for bytes in [300_000, 8_000_000] {
-        let mut alice = stage.linking("alice", json!({"terminal": "large", "replay": "all"})).await;
-        assert_eq!(alice.hear().await["type"], "linked");
+        let mut alice = stage
+            .linking("alice", json!({"terminal": "large", "replay": "all"}))
+            .await;
+        alice.expect_linked().await;
         alice.expect_body(&body).await;
         assert_eq!(alice.hear().await["type"], "replayed");
         // The relay may have stopped reading by then.
@@ -121,7 +125,9 @@ async fn a_session_that_ends_leaves_nothing_behind() {
     // Refused, and gone: as a program does that tries until its phone is in a call.
     for _ in 0..3 {
         let mut refused = stage.linking("alice", json!({})).await;
-        refused.expect(json!({"type": "link_failed", "reason": "not_in_call"})).await;
+        refused
+            .expect(json!({"type": "link_failed", "reason": "not_in_call"}))
+            .await;
     }
     let standing = stage.waiting("alice").await;
     drop(standing);

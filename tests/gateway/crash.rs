@@ -48,10 +48,20 @@ async fn nothing_that_was_confirmed_is_lost_when_the_relay_is_killed_in_mid_call
         assert_eq!((&alice.call["epoch"], &bob.call["epoch"]), (&epochs.0, &epochs.1));
         bob.expect_status("parties").await;
         for (name, seq) in &accepted {
-            assert_eq!(received.get(seq), Some(&json!(name)), "row {seq} of {}", received.len());
+            assert_eq!(
+                received.get(seq),
+                Some(&json!(name)),
+                "row {seq} of {}",
+                received.len()
+            );
         }
         // A sender that has no answer asks again, and nothing is there twice.
-        for name in names.iter().filter(|name| !accepted.contains_key(*name)).cloned().collect::<Vec<_>>() {
+        for name in names
+            .iter()
+            .filter(|name| !accepted.contains_key(*name))
+            .cloned()
+            .collect::<Vec<_>>()
+        {
             alice.say(&name, &name).await;
             note_sent(&alice.hear().await, &mut accepted);
         }
@@ -84,13 +94,18 @@ async fn a_call_that_ended_while_the_relay_was_dead_ends_after_the_restart() {
     // Bob had not acknowledged it: it lingers for him. Alice's end is the end.
     let mut late = stage.linking("bob", json!({"terminal": "bob"})).await;
     let linked = late.hear().await;
-    assert_eq!((&linked["type"], &linked["calls"]), (&json!("linked"), &json!([])), "{linked}");
+    assert_eq!(
+        (&linked["type"], &linked["calls"]),
+        (&json!("linked"), &json!([])),
+        "{linked}"
+    );
     let told = [late.hear().await, late.hear().await, late.hear().await];
     let row = told.iter().find(|frame| frame["type"] == "message").unwrap();
     assert_eq!((&row["body"], &row["call"]), (&json!("the last word"), &call));
     assert!(told.iter().any(|frame| frame["status"] == "bye"), "{told:?}");
     let mut gone = stage.linking("alice", json!({"terminal": "alice"})).await;
-    gone.expect(json!({"type": "link_failed", "reason": "not_in_call"})).await;
+    gone.expect(json!({"type": "link_failed", "reason": "not_in_call"}))
+        .await;
 }
 
 #[tokio::test]
@@ -107,11 +122,15 @@ async fn a_waiting_terminal_hears_of_the_end_that_the_relay_found_out_late() {
     let call = linked["calls"][0]["call"].clone();
     assert!(call.is_string(), "{linked}");
     assert_eq!(alice.hear().await["type"], "replayed");
-    alice.expect(json!({"type": "status", "status": "uncertain", "pbx": "main"})).await;
+    alice
+        .expect(json!({"type": "status", "status": "uncertain", "pbx": "main"}))
+        .await;
     stage.pbx.reconnect();
     let bye = alice.expect_status("bye").await;
     assert_eq!(bye["call"]["call"], call);
-    alice.expect(json!({"type": "status", "status": "certain", "pbx": "main"})).await;
+    alice
+        .expect(json!({"type": "status", "status": "certain", "pbx": "main"}))
+        .await;
 }
 
 /// The terminal again, from the row that it has. The next frames are rows.
@@ -120,10 +139,7 @@ async fn resume(stage: &Stage, before: &Terminal, seq: u64) -> Terminal {
     let mut terminal = stage.terminal().await;
     let frame = json!({"type": "link", "token": before.token, "resume": {"epoch": epoch, "seq": seq}});
     terminal.send(&frame).await;
-    let linked = terminal.hear().await;
-    assert_eq!(linked["type"], "linked", "{linked}");
-    terminal.token = linked["resume_token"].as_str().unwrap().to_owned();
-    terminal.call = linked["calls"][0].clone();
+    terminal.expect_linked().await;
     terminal
 }
 
@@ -163,9 +179,15 @@ fn note_row(frame: &Value, rows: &mut Rows) {
     rows.insert(seq, frame["body"].clone());
 }
 
-fn texts(heard: Vec<Result<tokio_tungstenite::tungstenite::Message, tokio_tungstenite::tungstenite::Error>>) -> Vec<Value> {
-    let texts = heard.into_iter().filter_map(|message| message.ok()?.into_text().ok());
-    texts.filter_map(|text| serde_json::from_str(text.as_str()).ok()).collect()
+fn texts(
+    heard: Vec<Result<tokio_tungstenite::tungstenite::Message, tokio_tungstenite::tungstenite::Error>>,
+) -> Vec<Value> {
+    let texts = heard
+        .into_iter()
+        .filter_map(|message| message.ok()?.into_text().ok());
+    texts
+        .filter_map(|text| serde_json::from_str(text.as_str()).ok())
+        .collect()
 }
 
 #[tokio::test]
@@ -189,7 +211,7 @@ async fn positions_survive_an_orderly_stop() {
     frame["terminal"] = json!("bob");
     let mut again = stage.terminal().await;
     again.send(&frame).await;
-    assert_eq!(again.hear().await["type"], "linked");
+    again.expect_linked().await;
     assert_eq!(again.expect_body("row").await["seq"], 3);
     assert_eq!(again.hear().await["type"], "replayed");
 }

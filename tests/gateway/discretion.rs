@@ -1,6 +1,7 @@
 //! What the log does not say.
 
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::place::{Setup, password_of};
 use crate::stage::Stage;
@@ -9,8 +10,8 @@ use crate::stage::Stage;
 const BODY: &str = "the-body-of-which-nobody-may-hear";
 const KEY: &str = "the-key-of-which-nobody-may-hear";
 
-/// A conversation with everything in it, over drops and a restart of the PBX.
-async fn talk(filter: &'static str) -> (Vec<Value>, Vec<String>) {
+/// A conversation with everything in it. Gives back what was logged, after a look for secrets.
+async fn talk(filter: &'static str) -> Vec<Value> {
     let mut stage = Stage::with(Setup {
         env: vec![("RUST_LOG", filter)],
         sections: "[call]\nsettle_ms = 200\nresume_delay_ms = 50\n[mailbox]\nlinger_secs = 1".to_owned(),
@@ -20,26 +21,35 @@ async fn talk(filter: &'static str) -> (Vec<Value>, Vec<String>) {
     stage.pbx.call("1001", "1002");
     stage.until_talking(&["1001", "1002"]).await;
     let (mut alice, mut bob) = stage.pair().await;
-    let mut secrets = vec![BODY.to_owned(), KEY.to_owned(), alice.token.clone(), bob.token.clone()];
+    let mut secrets = vec![
+        BODY.to_owned(),
+        KEY.to_owned(),
+        alice.token.clone(),
+        bob.token.clone(),
+    ];
     secrets.extend(["alice", "bob", "nobody"].map(password_of));
     secrets.push("not-the-pbx-password".to_owned());
 
-    alice.send(&json!({"type": "send", "ref": "a", "body": BODY, "key": KEY})).await;
+    alice
+        .send(&json!({"type": "send", "ref": "a", "body": BODY, "key": KEY}))
+        .await;
     alice.expect_sent("a", "stored").await;
     bob.expect_body(BODY).await;
     bob.ack(1).await;
     assert_eq!(alice.hear().await["type"], "delivered");
-    bob.say("large", &BODY.repeat(10_000)).await;
+    bob.say("large", &BODY.repeat(4_000)).await;
     assert_eq!(bob.hear().await["reason"], "too_large");
     let mut guesser = stage.linking("nobody", json!({})).await;
     assert_eq!(guesser.hear().await["reason"], "denied");
     drop(bob);
     alice.expect_status("parties").await;
     let mut again = stage.terminal().await;
-    again.send(&json!({"type": "link", "token": alice.token, "terminal": "again"})).await;
-    assert_eq!(again.hear().await["type"], "linked");
-    again.send_raw(format!("{BODY} is no JSON").into()).await;
-    assert_eq!(again.drain().await.len(), 3);
+    again
+        .send(&json!({"type": "link", "token": alice.token, "terminal": "again"}))
+        .await;
+    again.expect_linked().await;
+    again.send_raw(Message::text(format!("{BODY} is no JSON"))).await;
+    assert!(matches!(again.drain().await.last(), Some(Ok(Message::Close(_)))));
 
     stage.pbx.blind_transfer("1001", "1002", "1003");
     stage.pbx.answer("1002", "1003");
@@ -60,19 +70,24 @@ async fn talk(filter: &'static str) -> (Vec<Value>, Vec<String>) {
         }
     }
     let parsed = lines.iter().map(|line| serde_json::from_str(line).unwrap());
-    (parsed.collect(), secrets)
+    parsed.collect()
 }
 
 #[tokio::test]
 async fn the_log_holds_no_secret_at_any_level_and_no_phone_above_debug() {
     for filter in ["trace", "debug", "info"] {
-        let (lines, _) = talk(filter).await;
+        let lines = talk(filter).await;
         let at = |level: &str| lines.iter().filter(|line| line["level"] == level).count();
         assert!(at("INFO") > 0);
         assert_eq!(at("DEBUG") > 0, filter != "info");
         // An operator of an ordinary day need not be woken.
         assert_eq!(at("ERROR"), 0);
-        for line in lines.iter().filter(|line| !["DEBUG", "TRACE"].contains(&line["level"].as_str().unwrap())) {
+        for mut line in lines {
+            if line["level"] == "DEBUG" || line["level"] == "TRACE" {
+                continue;
+            }
+            // A close code may look like a phone.
+            line["fields"]["code"] = Value::Null;
             let text = line.to_string();
             for phone in ["1001", "1002", "1003", "alice", "bob", "User "] {
                 assert!(!text.contains(phone), "{phone} in {text}");

@@ -10,7 +10,10 @@ const SECRET: &str = "the-unforgettable-body-of-this-test";
 
 /// Alice says it, with much beside it, so that it is in many pages.
 async fn stage_with_secret(linger_secs: u32) -> Stage {
-    let stage = Stage::in_call_with(Setup::sections(&format!("[mailbox]\nlinger_secs = {linger_secs}"))).await;
+    let stage = Stage::in_call_with(Setup::sections(&format!(
+        "[mailbox]\nlinger_secs = {linger_secs}"
+    )))
+    .await;
     let (mut alice, mut bob) = stage.pair().await;
     for number in 0..50 {
         let body = format!("{SECRET} {number} {}", "x".repeat(200 * number));
@@ -18,7 +21,10 @@ async fn stage_with_secret(linger_secs: u32) -> Stage {
         alice.expect_sent(&format!("r{number}"), "stored").await;
         bob.expect_body(&body).await;
     }
-    assert!(stage.place.store_holds(SECRET), "the test looks in the wrong place");
+    assert!(
+        stage.place.store_holds(SECRET),
+        "the test looks in the wrong place"
+    );
     stage
 }
 

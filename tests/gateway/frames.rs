@@ -77,15 +77,19 @@ async fn a_call_that_nobody_answers_is_over_for_both_sides() {
     // Who links while it rings is told too.
     let ringing = alice.expect_status("ringing").await;
     bob.expect_status("ringing").await;
-    let mut late = stage.linking("bob", json!({"terminal": "late", "wait": true})).await;
+    let mut late = stage
+        .linking("bob", json!({"terminal": "late", "wait": true}))
+        .await;
     late.hear().await;
     late.expect_status("ringing").await;
     stage.pbx.give_up("1001", "1002");
     let call = &ringing["call"];
     for terminal in [&mut alice, &mut bob, &mut late] {
         terminal
-            .expect(json!({"type": "status", "status": "ringing_over", "call": {"call": call["call"],
-                "state": "ringing", "peers": [], "started_at": call["started_at"]}}))
+            .expect(
+                json!({"type": "status", "status": "ringing_over", "call": {"call": call["call"],
+                "state": "ringing", "peers": [], "started_at": call["started_at"]}}),
+            )
             .await;
     }
 }
@@ -98,7 +102,9 @@ async fn a_message_is_confirmed_shown_to_everybody_and_delivered_once() {
     beside.hear().await;
     beside.hear().await;
     let body = json!({"text": "Grüße 📞", "nested": [1, 2.5, null, {"": true}]});
-    alice.send(&json!({"type": "send", "ref": "r1", "body": body})).await;
+    alice
+        .send(&json!({"type": "send", "ref": "r1", "body": body}))
+        .await;
     let confirmed = sent(&alice, "r1", 1, "stored");
     let confirmed = alice.expect(confirmed).await;
     beside.expect(message(&alice, 1, "sent", &body)).await;
@@ -106,7 +112,8 @@ async fn a_message_is_confirmed_shown_to_everybody_and_delivered_once() {
     let row = bob.expect(expected).await;
     assert_eq!(row["id"], confirmed["id"]);
     bob.ack(1).await;
-    let delivered = json!({"type": "delivered", "call": alice.call["call"], "id": row["id"], "phone": "1002"});
+    let delivered =
+        json!({"type": "delivered", "call": alice.call["call"], "id": row["id"], "phone": "1002"});
     alice.expect(delivered.clone()).await;
     beside.expect(delivered).await;
     bob.ack(1).await;
@@ -180,8 +187,7 @@ async fn a_blind_transfer_moves_the_mailbox_to_whoever_answers() {
 
     stage.pbx.blind_transfer("1001", "1002", "1003");
     let out = status("transfer", &alice, "transferring", &[peer("1002", true)]);
-    let told = alice.hear().await;
-    assert_eq!((&told["status"], &told["call"]["call"]), (&out["status"], &out["call"]["call"]), "{told}");
+    alice.expect(out).await;
     let on_its_way = bob.expect_status("transferring").await;
     assert_eq!(on_its_way["call"]["state"], "transferring");
     carol.expect_status("ringing").await;
@@ -227,7 +233,12 @@ async fn who_comes_and_goes_is_told_to_the_others() {
     carol.expect_status("call").await;
     assert_eq!(carol.hear().await["type"], "replayed");
     drop(bob);
-    let unread = status("parties", &alice, "talking", &[peer("1002", false), peer("1003", true)]);
+    let unread = status(
+        "parties",
+        &alice,
+        "talking",
+        &[peer("1002", false), peer("1003", true)],
+    );
     alice.expect(unread).await;
     carol.expect_status("parties").await;
     stage.pbx.hang_up("1003");
@@ -250,9 +261,7 @@ async fn a_link_gets_its_rows_then_the_marker_then_what_is_new() {
     // What comes while the past is being read comes after it.
     let mut bob = stage.linking("bob", json!({"terminal": "bob"})).await;
     alice.say("live", "live").await;
-    let linked = bob.hear().await;
-    assert_eq!(linked["type"], "linked");
-    bob.call = linked["calls"][0].clone();
+    bob.expect_linked().await;
     let mut marker = None;
     for number in 1..=102 {
         let frame = bob.hear().await;
@@ -263,7 +272,11 @@ async fn a_link_gets_its_rows_then_the_marker_then_what_is_new() {
             crate::matching::assert_like(&frame, &replayed(&bob, up_to));
         } else {
             let seq = number - u64::from(marker.is_some());
-            assert_eq!((&frame["type"], &frame["seq"]), (&json!("message"), &json!(seq)), "{frame}");
+            assert_eq!(
+                (&frame["type"], &frame["seq"]),
+                (&json!("message"), &json!(seq)),
+                "{frame}"
+            );
         }
     }
     assert!(marker.is_some());
@@ -278,15 +291,17 @@ async fn a_resume_gets_the_rows_after_it_and_a_foreign_epoch_everything() {
         bob.expect_body(&format!("row {number}")).await;
     }
     let epoch = bob.call["epoch"].clone();
-    for (resume, rows, reset) in [
-        (json!({"epoch": epoch, "seq": 2}), 3..=4, false),
-        (json!({"epoch": epoch, "seq": 4}), 5..=4, false),
-        (json!({"epoch": "0123456789abcdef", "seq": 2}), 1..=4, true),
-        (json!({"epoch": epoch, "seq": 5}), 1..=4, true),
+    for (resume, first, reset) in [
+        (json!({"epoch": epoch, "seq": 2}), 3, false),
+        (json!({"epoch": epoch, "seq": 4}), 5, false),
+        (json!({"epoch": "0123456789abcdef", "seq": 2}), 1, true),
+        (json!({"epoch": epoch, "seq": 5}), 1, true),
     ] {
-        let mut again = stage.linking("bob", json!({"terminal": "bob", "resume": resume})).await;
-        assert_eq!(again.hear().await["type"], "linked");
-        for number in rows {
+        let mut again = stage
+            .linking("bob", json!({"terminal": "bob", "resume": resume}))
+            .await;
+        again.expect_linked().await;
+        for number in first..=4 {
             let row = message(&bob, number, "received", &json!(format!("row {number}")));
             again.expect(row).await;
         }
@@ -316,7 +331,10 @@ async fn every_refusal_of_a_message_says_why() {
         (send("empty key", json!({"body": 1, "key": ""})), "bad_request"),
         (send("long kind", json!({"body": 1, "kind": long})), "bad_request"),
         (send("bad call", json!({"body": 1, "call": []})), "bad_request"),
-        (send("other call", json!({"body": 1, "call": "0123456789abcdef"})), "not_in_call"),
+        (
+            send("other call", json!({"body": 1, "call": "0123456789abcdef"})),
+            "not_in_call",
+        ),
         (send("large", json!({"body": "x".repeat(999)})), "too_large"),
     ] {
         alice.send(&frame).await;
@@ -329,7 +347,10 @@ async fn every_refusal_of_a_message_says_why() {
         .await;
     alice.send(&send(&long, json!({"body": 1}))).await;
     let refused = alice.hear().await;
-    assert_eq!((&refused["type"], &refused["reason"]), (&json!("send_failed"), &json!("bad_request")));
+    assert_eq!(
+        (&refused["type"], &refused["reason"]),
+        (&json!("send_failed"), &json!("bad_request"))
+    );
 
     for number in 1..=4 {
         alice.say(&format!("r{number}"), "row").await;
@@ -363,8 +384,16 @@ async fn mistakes_are_answered_and_do_not_end_the_session() {
     for (frame, reason, detail) in [
         (json!({}), "unknown_type", "\"\" is no type of frame"),
         (json!({"type": 7}), "unknown_type", "\"\" is no type of frame"),
-        (json!({"type": "ack", "seq": 1}), "bad_request", "ack: \"call\" is missing"),
-        (json!({"type": "ack", "call": call}), "bad_request", "ack: \"seq\" is missing"),
+        (
+            json!({"type": "ack", "seq": 1}),
+            "bad_request",
+            "ack: \"call\" is missing",
+        ),
+        (
+            json!({"type": "ack", "call": call}),
+            "bad_request",
+            "ack: \"seq\" is missing",
+        ),
         (
             json!({"type": "ack", "call": call, "seq": -1}),
             "bad_request",
@@ -382,7 +411,9 @@ async fn mistakes_are_answered_and_do_not_end_the_session() {
         ),
     ] {
         alice.send(&frame).await;
-        alice.expect(json!({"type": "error", "reason": reason, "detail": detail})).await;
+        alice
+            .expect(json!({"type": "error", "reason": reason, "detail": detail}))
+            .await;
     }
     alice.expect_nothing_more().await;
 }

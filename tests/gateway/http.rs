@@ -33,7 +33,7 @@ pub(crate) async fn get(relay: SocketAddr, path: &str, headers: &[(&str, &str)])
 async fn request(relay: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
     let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {relay}\r\n");
     for (name, value) in headers {
-        text += &format!("{name}: {value}\r\n");
+        text.extend([name, ": ", value, "\r\n"]);
     }
     if !headers.iter().any(|(name, _)| *name == "Connection") {
         text += "Connection: close\r\n";
@@ -43,14 +43,7 @@ async fn request(relay: SocketAddr, method: &str, path: &str, headers: &[(&str, 
         let mut stream = TcpStream::connect(relay).await.unwrap();
         stream.write_all(text.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
-        let mut buffer = [0; 4096];
-        // A handshake that succeeds is followed by nothing, and is not closed.
-        while !answer.starts_with(b"HTTP/1.1 101") || !answer.ends_with(b"\r\n\r\n") {
-            match stream.read(&mut buffer).await.unwrap() {
-                0 => break,
-                read => answer.extend_from_slice(&buffer[..read]),
-            }
-        }
+        while !is_whole(&answer) && stream.read_buf(&mut answer).await.unwrap() > 0 {}
         String::from_utf8(answer).unwrap()
     };
     let answer = within(exchange).await;
@@ -68,6 +61,18 @@ async fn request(relay: SocketAddr, method: &str, path: &str, headers: &[(&str, 
     }
 }
 
+/// Whether all of the answer's body is there; a connection may stay open after it.
+fn is_whole(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    body.len() >= length.map_or(0, |length| length.parse().unwrap())
+}
+
 const HANDSHAKE: [(&str, &str); 4] = [
     ("Connection", "Upgrade"),
     ("Upgrade", "websocket"),
@@ -82,7 +87,10 @@ async fn handshake(stage: &Stage, more: &[(&str, &str)]) -> Answer {
 #[track_caller]
 fn assert_problem(answer: &Answer, status: u16, title: &str, detail: &str) {
     assert_eq!(answer.status, status, "{answer:?}");
-    assert_eq!(answer.headers["content-type"], "application/problem+json", "{answer:?}");
+    assert_eq!(
+        answer.headers["content-type"], "application/problem+json",
+        "{answer:?}"
+    );
     assert_eq!(
         answer.json(),
         json!({"type": "about:blank", "title": title, "status": status, "detail": detail})
@@ -96,11 +104,17 @@ async fn the_subprotocol_is_selected_when_it_is_offered_and_not_needed() {
     assert_eq!(offered.status, 101);
     assert_eq!(offered.headers["sec-websocket-protocol"], "callrelay.v1");
     // The example of RFC 6455 §1.3.
-    assert_eq!(offered.headers["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    assert_eq!(
+        offered.headers["sec-websocket-accept"],
+        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    );
     for none in [&[][..], &[("Sec-WebSocket-Protocol", "callrelay.v2")]] {
         let answer = handshake(&stage, none).await;
         assert_eq!(answer.status, 101);
-        assert!(!answer.headers.contains_key("sec-websocket-protocol"), "{answer:?}");
+        assert!(
+            !answer.headers.contains_key("sec-websocket-protocol"),
+            "{answer:?}"
+        );
     }
 }
 
@@ -113,10 +127,19 @@ async fn only_our_own_and_allowed_pages_may_connect() {
     .await;
     let own = format!("http://{}", stage.relay.listen);
     for origin in [own.as_str(), "https://crm.example.com"] {
-        assert_eq!(handshake(&stage, &[("Origin", origin)]).await.status, 101, "{origin}");
+        assert_eq!(
+            handshake(&stage, &[("Origin", origin)]).await.status,
+            101,
+            "{origin}"
+        );
     }
     let other_port = format!("http://{}", stage.relay.admin);
-    for origin in ["https://evil.example", "null", "http://crm.example.com", &other_port] {
+    for origin in [
+        "https://evil.example",
+        "null",
+        "http://crm.example.com",
+        &other_port,
+    ] {
         let answer = handshake(&stage, &[("Origin", origin)]).await;
         assert_problem(&answer, 403, "Forbidden", "pages of this origin may not connect");
     }
@@ -137,13 +160,27 @@ async fn what_is_no_websocket_is_told_so() {
     let keyless = get(at, "/v1/terminal", &HANDSHAKE[..3]).await;
     assert_problem(&keyless, 400, "Bad Request", "Sec-WebSocket-Key is missing");
     let posted = request(at, "POST", "/v1/terminal", &[]).await;
-    assert_problem(&posted, 405, "Method Not Allowed", "this address does not know that method");
+    assert_problem(
+        &posted,
+        405,
+        "Method Not Allowed",
+        "this address does not know that method",
+    );
 }
 
 #[tokio::test]
 async fn unknown_addresses_and_those_of_the_operator_are_not_there_for_terminals() {
     let stage = Stage::new().await;
-    for path in ["/", "/v1", "/v1/terminal/", "/healthz", "/readyz", "/metrics", "/v1/calls", "/v1/links"] {
+    for path in [
+        "/",
+        "/v1",
+        "/v1/terminal/",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/v1/calls",
+        "/v1/links",
+    ] {
         let answer = get(stage.relay.listen, path, &[]).await;
         assert_problem(&answer, 404, "Not Found", "there is nothing at this address");
     }

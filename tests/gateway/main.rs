@@ -2,24 +2,28 @@
 //! our own, which can be lost, and come back with other calls, when a scene wants it to.
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the message")]
+#![expect(clippy::print_stdout, reason = "shown for a test that fails")]
 
 mod ari;
 mod closing;
 mod crash;
 mod discretion;
+mod disk;
 mod erasing;
 mod frames;
-
 mod http;
 mod linking;
+mod malformed;
 mod matching;
 mod operator;
 mod outage;
 mod pbx;
 mod place;
 mod relay;
+mod slow;
 mod stage;
 mod terminal;
+mod tls;
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ pub(crate) fn assert_like(actual: &Value, expected: &Value) {
 fn like(actual: &Value, expected: &Value, at: &str) -> Result<(), String> {
     match (actual, expected) {
         (Value::Object(actual), Value::Object(expected)) => {
-            for key in actual.keys().filter(|key| !expected.contains_key(*key)) {
+            if let Some(key) = actual.keys().find(|key| !expected.contains_key(*key)) {
                 return Err(format!("{at}.{key} is too much"));
             }
             expected.iter().try_for_each(|(key, expected)| {

@@ -28,6 +28,7 @@ async fn calls_and_links_are_listed_without_what_was_said() {
     }
     bob.ack(1).await;
     while alice.hear().await["type"] != "delivered" {}
+    // What a phone sent counts until it acknowledges that, too.
     let party = |phone: &str, unread: u64| {
         json!({"phone": phone, "name": format!("User {phone}"), "state": "talking", "links": 1, "rows": 2,
             "unread": unread})
@@ -37,13 +38,20 @@ async fn calls_and_links_are_listed_without_what_was_said() {
     assert_like(
         &calls.json(),
         &json!({"calls": [{"call": alice.call["call"], "pbx": "main", "state": "talking",
-            "started_at": "<time>", "parties": [party("1001", 0), party("1002", 1)]}]}),
+            "started_at": "<time>", "parties": [party("1001", 2), party("1002", 1)]}]}),
     );
     let links = stage.relay.ask("/v1/links").await;
-    let link = |phone: &str, terminal: &str| json!({"session": "<text>", "phone": phone, "terminal": terminal});
-    assert_like(&links.json(), &json!({"links": [link("1001", "alice"), link("1002", "bob")]}));
+    let link =
+        |phone: &str, terminal: &str| json!({"session": "<text>", "phone": phone, "terminal": terminal});
+    assert_like(
+        &links.json(),
+        &json!({"links": [link("1001", "alice"), link("1002", "bob")]}),
+    );
     for answer in [&calls.body, &links.body] {
-        assert!(!answer.contains("unspeakable") && !answer.contains(&alice.token), "{answer}");
+        assert!(
+            !answer.contains("unspeakable") && !answer.contains(&alice.token),
+            "{answer}"
+        );
     }
 
     stage.pbx.hang_up("1001");

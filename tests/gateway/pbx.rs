@@ -229,7 +229,11 @@ impl FakePbx {
     fn tell(&self, event: Value) {
         let mut shared = self.ari.shared();
         shared.channels = self.channels.values().map(Channel::shown).collect();
-        shared.bridges = self.bridges.keys().map(|bridge| self.shown_bridge(bridge)).collect();
+        shared.bridges = self
+            .bridges
+            .keys()
+            .map(|bridge| self.shown_bridge(bridge))
+            .collect();
         shared.send(event);
     }
 }

@@ -122,7 +122,9 @@ impl Place {
     pub(crate) fn write_users(&self, users: &[User]) {
         let mut text = String::new();
         for user in users {
-            let User { id, phones, disabled, .. } = user;
+            let User {
+                id, phones, disabled, ..
+            } = user;
             let hash = cheap_hash(&user.password);
             writeln!(
                 text,

@@ -72,9 +72,8 @@ impl Relay {
                 if let Some(last) = fields.get(times - 1) {
                     return last.clone();
                 }
-                if logged.changed().await.is_err() {
-                    panic!("the relay ended: {:#?}", log.lock().unwrap());
-                }
+                let goes_on = logged.changed().await.is_ok();
+                assert!(goes_on, "the relay ended: {:#?}", log.lock().unwrap());
             }
         };
         within(found).await

@@ -87,13 +87,12 @@ impl Stage {
     /// A terminal of a user whose phone is in a call without a past, linked and up to date.
     pub(crate) async fn linked(&self, user: &str) -> Terminal {
         let mut terminal = self.linking(user, json!({"terminal": user})).await;
-        let linked = terminal.hear().await;
-        assert_eq!(linked["type"], "linked", "{linked}");
-        terminal.token = linked["resume_token"].as_str().unwrap().to_owned();
-        terminal.call = linked["calls"][0].clone();
+        terminal.expect_linked().await;
         terminal
-            .expect(json!({"type": "replayed", "call": terminal.call["call"], "epoch": terminal.call["epoch"],
-                "seq": 0, "reset": false}))
+            .expect(
+                json!({"type": "replayed", "call": terminal.call["call"], "epoch": terminal.call["epoch"],
+                "seq": 0, "reset": false}),
+            )
             .await;
         terminal
     }
@@ -110,9 +109,8 @@ impl Stage {
     /// A terminal that waits for calls of its phone.
     pub(crate) async fn waiting(&self, user: &str) -> Terminal {
         let mut terminal = self.linking(user, json!({"terminal": user, "wait": true})).await;
-        let linked = terminal.hear().await;
-        assert_eq!((&linked["type"], &linked["calls"]), (&json!("linked"), &json!([])), "{linked}");
-        terminal.token = linked["resume_token"].as_str().unwrap().to_owned();
+        let linked = terminal.expect_linked().await;
+        assert_eq!(linked["calls"], json!([]), "{linked}");
         terminal
     }
 }

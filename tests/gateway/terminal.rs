@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use crate::matching::assert_like;
 use crate::place::password_of;
@@ -35,7 +35,9 @@ impl Terminal {
         let mut request = format!("ws://{relay}/v1/terminal").into_client_request().unwrap();
         let offer = HeaderValue::from_static("callrelay.v1");
         request.headers_mut().insert("sec-websocket-protocol", offer);
-        let (socket, _) = within(connect_async(request)).await.unwrap();
+        let without_delay = true;
+        let connecting = connect_async_with_config(request, None, without_delay);
+        let (socket, _) = within(Box::pin(connecting)).await.unwrap();
         Self::over(socket)
     }
 
@@ -58,7 +60,8 @@ impl Terminal {
 
     /// Sends a message with this reference and body.
     pub(crate) async fn say(&mut self, reference: &str, body: &str) {
-        self.send(&json!({"type": "send", "ref": reference, "body": body})).await;
+        self.send(&json!({"type": "send", "ref": reference, "body": body}))
+            .await;
     }
 
     /// Acknowledges a row of the call.
@@ -81,6 +84,18 @@ impl Terminal {
         })
     }
 
+    /// The next frame, which has to be a `linked`. Keeps its token and its first call.
+    pub(crate) async fn expect_linked(&mut self) -> Value {
+        let linked = self.hear().await;
+        assert_eq!(linked["type"], "linked", "{linked}");
+        linked["resume_token"]
+            .as_str()
+            .unwrap()
+            .clone_into(&mut self.token);
+        self.call = linked["calls"][0].clone();
+        linked
+    }
+
     /// The next frame, which has to be this one (see [`assert_like`]).
     pub(crate) async fn expect(&mut self, expected: Value) -> Value {
         let frame = self.hear().await;
@@ -91,14 +106,22 @@ impl Terminal {
     /// The next frame, which has to be a `status` of this kind.
     pub(crate) async fn expect_status(&mut self, status: &str) -> Value {
         let frame = self.hear().await;
-        assert_eq!((&frame["type"], &frame["status"]), (&json!("status"), &json!(status)), "{frame}");
+        assert_eq!(
+            (&frame["type"], &frame["status"]),
+            (&json!("status"), &json!(status)),
+            "{frame}"
+        );
         frame
     }
 
     /// The next frame, which has to be a `message` with this body.
     pub(crate) async fn expect_body(&mut self, body: &str) -> Value {
         let frame = self.hear().await;
-        assert_eq!((&frame["type"], &frame["body"]), (&json!("message"), &json!(body)), "{frame}");
+        assert_eq!(
+            (&frame["type"], &frame["body"]),
+            (&json!("message"), &json!(body)),
+            "{frame}"
+        );
         frame
     }
 
@@ -118,7 +141,11 @@ impl Terminal {
     pub(crate) async fn expect_nothing_more(&mut self) {
         self.send(&json!({"type": "anything-else?"})).await;
         let frame = self.hear().await;
-        assert_eq!((&frame["type"], &frame["reason"]), (&json!("error"), &json!("unknown_type")), "{frame}");
+        assert_eq!(
+            (&frame["type"], &frame["reason"]),
+            (&json!("error"), &json!("unknown_type")),
+            "{frame}"
+        );
     }
 
     /// The code that the relay closes with; it may say nothing before.

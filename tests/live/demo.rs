@@ -17,7 +17,11 @@ use crate::stage::{Narrator, Stage};
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
     let asked = |flag: &str| std::env::args().any(|argument| argument == flag);
-    let narrator = if asked("--quiet") { Narrator::Quiet } else { Narrator::Aloud };
+    let narrator = if asked("--quiet") {
+        Narrator::Quiet
+    } else {
+        Narrator::Aloud
+    };
     let mut stage = Stage::set(narrator).await?;
     story::play(&mut stage).await?;
     narrator.say("That was the story. Every step was checked as it happened.");

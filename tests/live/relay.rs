@@ -42,7 +42,13 @@ impl RelayProcess {
             add_user(&path, phone)?;
         }
         let process = spawn(&path)?;
-        let mut relay = Self { process, folder: Some(folder), path, terminals, operator };
+        let mut relay = Self {
+            process,
+            folder: Some(folder),
+            path,
+            terminals,
+            operator,
+        };
         relay.is_ready().await?;
         Ok(relay)
     }
@@ -75,7 +81,11 @@ impl RelayProcess {
     pub(crate) fn store_holds(&self, text: &str) -> Result<bool> {
         for entry in std::fs::read_dir(&self.path)? {
             let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             if !name.starts_with("callrelay.db") {
                 continue;
             }
@@ -97,7 +107,9 @@ impl RelayProcess {
             anyhow::Ok(())
         };
         let within = Duration::from_secs(u64::from(LINGER_SECS) + 10);
-        tokio::time::timeout(within, forgotten).await.with_context(|| format!("the store still holds {text:?}"))?
+        tokio::time::timeout(within, forgotten)
+            .await
+            .with_context(|| format!("the store still holds {text:?}"))?
     }
 
     /// What the relay logged.
@@ -135,11 +147,16 @@ impl Drop for RelayProcess {
 pub(crate) fn binary() -> PathBuf {
     let named = std::env::var_os("CALLRELAY_BIN").map(PathBuf::from);
     let built = option_env!("CARGO_BIN_EXE_callrelay").map(PathBuf::from);
-    named.or(built).unwrap_or_else(|| PathBuf::from("target/debug/callrelay"))
+    named
+        .or(built)
+        .unwrap_or_else(|| PathBuf::from("target/debug/callrelay"))
 }
 
 fn spawn(folder: &Path) -> Result<Child> {
-    let log = File::options().create(true).append(true).open(folder.join("relay.log"))?;
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("relay.log"))?;
     let binary = std::path::absolute(binary())?;
     Command::new(&binary)
         .arg("serve")
@@ -166,7 +183,15 @@ fn write_config(folder: &Path, pbx: &Pbx, terminals: u16, operator: u16) -> Resu
 
 fn add_user(folder: &Path, phone: &str) -> Result<()> {
     let mut adding = Command::new(std::path::absolute(binary())?)
-        .args(["user", "add", "--id", &format!("user{phone}"), "--phone", phone, "--password-stdin"])
+        .args([
+            "user",
+            "add",
+            "--id",
+            &format!("user{phone}"),
+            "--phone",
+            phone,
+            "--password-stdin",
+        ])
         .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -177,7 +202,11 @@ fn add_user(folder: &Path, phone: &str) -> Result<()> {
     drop(stdin);
     let added = adding.wait_with_output()?;
     let words = String::from_utf8_lossy(&added.stderr);
-    ensure!(added.status.success(), "user add ended with {}: {words}", added.status);
+    ensure!(
+        added.status.success(),
+        "user add ended with {}: {words}",
+        added.status
+    );
     Ok(())
 }
 

@@ -26,9 +26,19 @@ async fn alice_and_bob_talk() -> Result<Talk> {
     let answered = bob.rings().await?.answer().await?;
     call.answered().await?;
     call.talks_with(&answered).await?;
-    alices.hears_all(&["ringing out with 1002", "call: talking with 1002", "replayed #0"]).await?;
-    bobs.hears_all(&["ringing in with 1001", "call: talking with 1001", "replayed #0"]).await?;
-    Ok(Talk { stage, _phones: (alice, bob), call, answered, alices, bobs })
+    alices
+        .hears_all(&["ringing out with 1002", "call: talking with 1002", "replayed #0"])
+        .await?;
+    bobs.hears_all(&["ringing in with 1001", "call: talking with 1001", "replayed #0"])
+        .await?;
+    Ok(Talk {
+        stage,
+        _phones: (alice, bob),
+        call,
+        answered,
+        alices,
+        bobs,
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,13 +72,22 @@ async fn a_refused_call_rings_and_is_over() -> Result<()> {
     let call = alice.dial("1002").await?;
     bob.rings().await?.refuse(486).await?;
     call.failed().await?;
-    alices.hears_all(&["ringing out with 1002", "ringing_over"]).await?;
+    alices
+        .hears_all(&["ringing out with 1002", "ringing_over"])
+        .await?;
     bobs.hears_all(&["ringing in with 1001", "ringing_over"]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn either_side_may_hang_up() -> Result<()> {
-    let Talk { stage, call, answered, mut alices, mut bobs, _phones } = alice_and_bob_talk().await?;
+    let Talk {
+        stage,
+        call,
+        answered,
+        mut alices,
+        mut bobs,
+        _phones,
+    } = alice_and_bob_talk().await?;
     answered.hang_up().await?;
     call.ended().await?;
     alices.hears("bye: talking with nobody").await?;
@@ -77,8 +96,11 @@ async fn either_side_may_hang_up() -> Result<()> {
     let again = bob.dial("1001").await?;
     let answered = alice.rings().await?.answer().await?;
     again.answered().await?;
-    bobs.hears_all(&["ringing out with 1001", "call: talking with 1001", "replayed #0"]).await?;
-    alices.hears_all(&["ringing in with 1002", "call: talking with 1002", "replayed #0"]).await?;
+    bobs.hears_all(&["ringing out with 1001", "call: talking with 1001", "replayed #0"])
+        .await?;
+    alices
+        .hears_all(&["ringing in with 1002", "call: talking with 1002", "replayed #0"])
+        .await?;
     answered.hang_up().await?;
     again.ended().await?;
     alices.hears("bye: talking with nobody").await?;
@@ -89,7 +111,14 @@ async fn either_side_may_hang_up() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_both_sides_hold_the_first_resume_is_none() -> Result<()> {
-    let Talk { call, answered, mut alices, mut bobs, stage: _stage, _phones } = alice_and_bob_talk().await?;
+    let Talk {
+        call,
+        answered,
+        mut alices,
+        mut bobs,
+        stage: _stage,
+        _phones,
+    } = alice_and_bob_talk().await?;
     call.hold().await?;
     alices.hears("hold_on: held with 1002").await?;
     bobs.hears("hold_on: held with 1001").await?;
@@ -100,12 +129,21 @@ async fn while_both_sides_hold_the_first_resume_is_none() -> Result<()> {
     alices.hears_nothing().await?;
     answered.resume().await?;
     bobs.hears("hold_off: talking with 1001").await?;
-    alices.hears_all(&["hold_off: talking with 1002", "received #1 1002: Still held"]).await
+    alices
+        .hears_all(&["hold_off: talking with 1002", "received #1 1002: Still held"])
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_callee_transfers_blind() -> Result<()> {
-    let Talk { stage, answered, mut alices, mut bobs, call: _call, _phones } = alice_and_bob_talk().await?;
+    let Talk {
+        stage,
+        answered,
+        mut alices,
+        mut bobs,
+        call: _call,
+        _phones,
+    } = alice_and_bob_talk().await?;
     let carol = stage.phone("1003").await?;
     let mut carols = stage.waiting("1003").await?;
     alices.sends("For whoever helps me").await?;
@@ -128,7 +166,14 @@ async fn a_callee_transfers_blind() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blind_transfer_that_is_refused_ends_the_call() -> Result<()> {
-    let Talk { stage, call, answered, mut alices, mut bobs, _phones } = alice_and_bob_talk().await?;
+    let Talk {
+        stage,
+        call,
+        answered,
+        mut alices,
+        mut bobs,
+        _phones,
+    } = alice_and_bob_talk().await?;
     let carol = stage.phone("1003").await?;
     let mut carols = stage.waiting("1003").await?;
     call.transfer_blind("1003").await?;
@@ -136,14 +181,23 @@ async fn a_blind_transfer_that_is_refused_ends_the_call() -> Result<()> {
     bobs.hears("transferring: transferring with nobody").await?;
     carol.rings().await?.refuse(486).await?;
     answered.ended().await?;
-    carols.hears_all(&["ringing in with 1002", "ringing_over"]).await?;
+    carols
+        .hears_all(&["ringing in with 1002", "ringing_over"])
+        .await?;
     bobs.hears("bye: talking with nobody").await?;
     alices.hears("bye: talking with nobody").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blind_transfer_nobody_answers_ends_with_the_other_leg() -> Result<()> {
-    let Talk { stage, call, answered, mut alices, mut bobs, _phones } = alice_and_bob_talk().await?;
+    let Talk {
+        stage,
+        call,
+        answered,
+        mut alices,
+        mut bobs,
+        _phones,
+    } = alice_and_bob_talk().await?;
     let carol = stage.phone("1003").await?;
     let mut carols = stage.waiting("1003").await?;
     call.transfer_blind("1003").await?;
@@ -154,7 +208,9 @@ async fn a_blind_transfer_nobody_answers_ends_with_the_other_leg() -> Result<()>
     bobs.hears("sent #1 held").await?;
     answered.hang_up().await?;
     ringing.stops().await?;
-    carols.hears_all(&["ringing in with 1002", "ringing_over"]).await?;
+    carols
+        .hears_all(&["ringing in with 1002", "ringing_over"])
+        .await?;
     bobs.hears("bye: talking with nobody").await?;
     alices.hears("bye: talking with nobody").await?;
     carols.hears_nothing().await
@@ -162,7 +218,14 @@ async fn a_blind_transfer_nobody_answers_ends_with_the_other_leg() -> Result<()>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_callee_transfers_after_a_consultation() -> Result<()> {
-    let Talk { stage, answered, mut alices, mut bobs, call: _call, _phones } = alice_and_bob_talk().await?;
+    let Talk {
+        stage,
+        answered,
+        mut alices,
+        mut bobs,
+        call: _call,
+        _phones,
+    } = alice_and_bob_talk().await?;
     let carol = stage.phone("1003").await?;
     let mut carols = stage.waiting("1003").await?;
     answered.hold().await?;
@@ -174,9 +237,16 @@ async fn a_callee_transfers_after_a_consultation() -> Result<()> {
     let carols_call = carol.rings().await?.answer().await?;
     consultation.answered().await?;
     consultation.talks_with(&carols_call).await?;
-    bobs.hears_all(&["ringing out with 1003", "call: talking with 1003", "replayed #0"]).await?;
-    carols.hears_all(&["ringing in with 1002", "call: talking with 1002", "replayed #0"]).await?;
-    answered.transfer_attended(&consultation).await?.succeeds().await?;
+    bobs.hears_all(&["ringing out with 1003", "call: talking with 1003", "replayed #0"])
+        .await?;
+    carols
+        .hears_all(&["ringing in with 1002", "call: talking with 1002", "replayed #0"])
+        .await?;
+    answered
+        .transfer_attended(&consultation)
+        .await?
+        .succeeds()
+        .await?;
     carols
         .hears_all(&[
             "bye: talking with nobody",
@@ -185,13 +255,23 @@ async fn a_callee_transfers_after_a_consultation() -> Result<()> {
             "replayed #1",
         ])
         .await?;
-    bobs.hears_all(&["bye: talking with nobody", "transfer: talking with 1001, 1003"]).await?;
-    alices.hears_all(&["parties: talking with 1003", "hold_off: talking with 1003"]).await
+    bobs.hears_all(&["bye: talking with nobody", "transfer: talking with 1001, 1003"])
+        .await?;
+    alices
+        .hears_all(&["parties: talking with 1003", "hold_off: talking with 1003"])
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consultation_that_comes_to_nothing_leaves_the_call_as_it_was() -> Result<()> {
-    let Talk { stage, call, mut alices, mut bobs, answered: _answered, _phones } = alice_and_bob_talk().await?;
+    let Talk {
+        stage,
+        call,
+        mut alices,
+        mut bobs,
+        answered: _answered,
+        _phones,
+    } = alice_and_bob_talk().await?;
     let carol = stage.phone("1003").await?;
     call.hold().await?;
     alices.hears("hold_on: held with 1002").await?;
@@ -199,7 +279,9 @@ async fn a_consultation_that_comes_to_nothing_leaves_the_call_as_it_was() -> Res
     let consultation = _phones.0.dial("1003").await?;
     let _carols_call = carol.rings().await?.answer().await?;
     consultation.answered().await?;
-    alices.hears_all(&["ringing out with 1003", "call: talking with 1003", "replayed #0"]).await?;
+    alices
+        .hears_all(&["ringing out with 1003", "call: talking with 1003", "replayed #0"])
+        .await?;
     consultation.hang_up().await?;
     alices.hears("bye: talking with nobody").await?;
     call.resume().await?;
@@ -209,7 +291,14 @@ async fn a_consultation_that_comes_to_nothing_leaves_the_call_as_it_was() -> Res
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_parked_call_goes_on_with_whoever_fetches_it() -> Result<()> {
-    let Talk { stage, call, mut alices, mut bobs, answered: _answered, _phones } = alice_and_bob_talk().await?;
+    let Talk {
+        stage,
+        call,
+        mut alices,
+        mut bobs,
+        answered: _answered,
+        _phones,
+    } = alice_and_bob_talk().await?;
     let carol = stage.phone("1003").await?;
     let mut carols = stage.waiting("1003").await?;
     alices.sends("Please wait").await?;
@@ -221,14 +310,25 @@ async fn a_parked_call_goes_on_with_whoever_fetches_it() -> Result<()> {
     let fetching = carol.dial("701").await?;
     fetching.answered().await?;
     carols
-        .hears_all(&["call: talking with 1002", "sent #1 1001: Please wait (transferred send)", "replayed #1"])
+        .hears_all(&[
+            "call: talking with 1002",
+            "sent #1 1001: Please wait (transferred send)",
+            "replayed #1",
+        ])
         .await?;
     bobs.hears("parties: talking with 1003").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_unread_at_the_end_can_still_be_read_for_a_while() -> Result<()> {
-    let Talk { stage, call, mut alices, bobs, answered, _phones } = alice_and_bob_talk().await?;
+    let Talk {
+        stage,
+        call,
+        mut alices,
+        bobs,
+        answered,
+        _phones,
+    } = alice_and_bob_talk().await?;
     let dropped = bobs.drops();
     alices.sends("The last word").await?;
     alices.hears("sent #1 stored").await?;
@@ -250,7 +350,14 @@ async fn what_was_unread_at_the_end_can_still_be_read_for_a_while() -> Result<()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_that_ended_while_the_relay_was_dead_are_over_when_it_is_back() -> Result<()> {
-    let Talk { mut stage, call, mut alices, bobs, answered, _phones } = alice_and_bob_talk().await?;
+    let Talk {
+        mut stage,
+        call,
+        mut alices,
+        bobs,
+        answered,
+        _phones,
+    } = alice_and_bob_talk().await?;
     alices.sends("Hello").await?;
     alices.hears("sent #1 stored").await?;
     stage.relay.kill()?;

@@ -12,8 +12,11 @@ async fn a_call_is_followed() -> Result<()> {
     let call = alice.dial("1002").await?;
     let answered = bob.rings().await?.answer().await?;
     call.answered().await?;
-    alices.hears_all(&["ringing out with 1002", "call: talking with 1002", "replayed #0"]).await?;
-    bobs.hears_all(&["ringing in with 1001", "call: talking with 1001", "replayed #0"]).await?;
+    alices
+        .hears_all(&["ringing out with 1002", "call: talking with 1002", "replayed #0"])
+        .await?;
+    bobs.hears_all(&["ringing in with 1001", "call: talking with 1001", "replayed #0"])
+        .await?;
     bobs.sends("Hello").await?;
     alices.hears("received #1 1002: Hello").await?;
     call.hang_up().await?;

@@ -23,8 +23,9 @@ pub(crate) struct Pbx {
 impl Pbx {
     fn from_environment() -> Result<Self> {
         let of = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
-        let address: SocketAddr =
-            of("CALLRELAY_TEST_SIP", "127.0.0.1:5060").parse().context("CALLRELAY_TEST_SIP is to be host:port")?;
+        let address: SocketAddr = of("CALLRELAY_TEST_SIP", "127.0.0.1:5060")
+            .parse()
+            .context("CALLRELAY_TEST_SIP is to be host:port")?;
         Ok(Self {
             sip: SipServer { address },
             ari_url: of("CALLRELAY_TEST_ARI", "http://127.0.0.1:8088/ari"),
@@ -42,7 +43,10 @@ impl Pbx {
         match asked {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => bail!("the Asterisk at {} answers {}", self.ari_url, answer.status()),
-            Err(_) => bail!("no Asterisk answers at {}: `scripts/asterisk up` brings one up", self.ari_url),
+            Err(_) => bail!(
+                "no Asterisk answers at {}: `scripts/asterisk up` brings one up",
+                self.ari_url
+            ),
         }
     }
 }
@@ -91,7 +95,12 @@ impl Stage {
             .context("the lock of the phones")?;
         let phones = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
         let relay = RelayProcess::start(&pbx).await?;
-        Ok(Self { pbx, relay, narrator, _phones: phones })
+        Ok(Self {
+            pbx,
+            relay,
+            narrator,
+            _phones: phones,
+        })
     }
 
     /// A registered phone.

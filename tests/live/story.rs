@@ -57,17 +57,34 @@ async fn a_call_begins(stage: &Stage) -> Result<(Cast, Call, Call)> {
     say("1002 links by phone number while it rings, and answers.");
     let mut bobs = Terminal::connect(stage, "1002").await?;
     bobs.link(json!({ "phone": "1002", "wait": true })).await?;
-    bobs.hears_all(&["linked 1002, in no call", "ringing in with 1001"]).await?;
+    bobs.hears_all(&["linked 1002, in no call", "ringing in with 1001"])
+        .await?;
     let answered = ringing.answer().await?;
     call.answered().await?;
     call.talks_with(&answered).await?;
-    alices.hears_all(&["call: talking with 1002", "replayed #0"]).await?;
-    bobs.hears_all(&["call: talking with 1001", "replayed #0"]).await?;
-    Ok((Cast { alice, bob, carol, dave, alices, bobs }, call, answered))
+    alices
+        .hears_all(&["call: talking with 1002", "replayed #0"])
+        .await?;
+    bobs.hears_all(&["call: talking with 1001", "replayed #0"])
+        .await?;
+    Ok((
+        Cast {
+            alice,
+            bob,
+            carol,
+            dave,
+            alices,
+            bobs,
+        },
+        call,
+        answered,
+    ))
 }
 
 async fn messages_pass(stage: &Stage, cast: &mut Cast) -> Result<()> {
-    stage.narrator.say("\"Hello\" goes from 1001 to 1002 and is acknowledged; \"Hi\" goes back.");
+    stage
+        .narrator
+        .say("\"Hello\" goes from 1001 to 1002 and is acknowledged; \"Hi\" goes back.");
     cast.alices.sends("Hello").await?;
     cast.alices.hears("sent #1 stored").await?;
     cast.bobs.hears("received #1 1001: Hello").await?;
@@ -81,7 +98,9 @@ async fn messages_pass(stage: &Stage, cast: &mut Cast) -> Result<()> {
 }
 
 async fn hold_pauses(stage: &Stage, cast: &mut Cast, alice_call: &Call) -> Result<()> {
-    stage.narrator.say("1001 holds: a message of 1002 is accepted as held, and arrives after the resume.");
+    stage
+        .narrator
+        .say("1001 holds: a message of 1002 is accepted as held, and arrives after the resume.");
     alice_call.hold().await?;
     cast.alices.hears("hold_on: held with 1002").await?;
     cast.bobs.hears("hold_on: held with 1001").await?;
@@ -89,14 +108,18 @@ async fn hold_pauses(stage: &Stage, cast: &mut Cast, alice_call: &Call) -> Resul
     cast.bobs.hears("sent #3 held").await?;
     cast.alices.hears_nothing().await?;
     alice_call.resume().await?;
-    cast.alices.hears_all(&["hold_off: talking with 1002", "received #3 1002: Are you there?"]).await?;
+    cast.alices
+        .hears_all(&["hold_off: talking with 1002", "received #3 1002: Are you there?"])
+        .await?;
     cast.bobs.hears("hold_off: talking with 1001").await?;
     cast.alices.acknowledges(3).await?;
     cast.bobs.hears("delivered to 1001").await
 }
 
 async fn a_terminal_drops(stage: &Stage, cast: Cast) -> Result<Cast> {
-    stage.narrator.say("The terminal of 1002 is killed; what was sent meanwhile is there when it comes back.");
+    stage
+        .narrator
+        .say("The terminal of 1002 is killed; what was sent meanwhile is there when it comes back.");
     let Cast { mut alices, bobs, .. } = cast;
     let position = bobs.position(3);
     let dropped = bobs.drops();
@@ -104,15 +127,24 @@ async fn a_terminal_drops(stage: &Stage, cast: Cast) -> Result<Cast> {
     alices.hears("sent #4 stored").await?;
     let mut bobs = dropped.connects_again(stage).await?;
     bobs.link(json!({ "resume": position })).await?;
-    bobs.hears_all(&["linked 1002, talking with 1001", "received #4 1001: Did you get this?", "replayed #4"]).await?;
+    bobs.hears_all(&[
+        "linked 1002, talking with 1001",
+        "received #4 1001: Did you get this?",
+        "replayed #4",
+    ])
+    .await?;
     bobs.acknowledges(4).await?;
     alices.hears("delivered to 1002").await?;
     Ok(Cast { alices, bobs, ..cast })
 }
 
 async fn the_relay_dies(stage: &mut Stage, cast: Cast) -> Result<Cast> {
-    stage.narrator.say("The relay is killed with kill -9 in mid-call and started again: nothing accepted is missing.");
-    let Cast { mut alices, mut bobs, .. } = cast;
+    stage
+        .narrator
+        .say("The relay is killed with kill -9 in mid-call and started again: nothing accepted is missing.");
+    let Cast {
+        mut alices, mut bobs, ..
+    } = cast;
     alices.sends("Accepted just before").await?;
     alices.hears("sent #5 stored").await?;
     bobs.hears("received #5 1001: Accepted just before").await?;
@@ -121,11 +153,17 @@ async fn the_relay_dies(stage: &mut Stage, cast: Cast) -> Result<Cast> {
     stage.relay.start_again().await?;
     let mut alices = alices.drops().connects_again(stage).await?;
     alices.link(json!({ "resume": alices_position })).await?;
-    alices.hears_all(&["linked 1001, talking with 1002", "replayed #5"]).await?;
+    alices
+        .hears_all(&["linked 1001, talking with 1002", "replayed #5"])
+        .await?;
     let mut bobs = bobs.drops().connects_again(stage).await?;
     bobs.link(json!({ "resume": bobs_position })).await?;
-    bobs.hears_all(&["linked 1002, talking with 1001", "received #5 1001: Accepted just before", "replayed #5"])
-        .await?;
+    bobs.hears_all(&[
+        "linked 1002, talking with 1001",
+        "received #5 1001: Accepted just before",
+        "replayed #5",
+    ])
+    .await?;
     bobs.acknowledges(5).await?;
     alices.hears("delivered to 1002").await?;
     Ok(Cast { alices, bobs, ..cast })
@@ -191,16 +229,26 @@ async fn an_attended_transfer(
     let dave_call = ringing.answer().await?;
     consultation.answered().await?;
     consultation.talks_with(&dave_call).await?;
-    carols.hears_all(&["call: talking with 1004", "replayed #0"]).await?;
-    daves.hears_all(&["call: talking with 1003", "replayed #0"]).await?;
+    carols
+        .hears_all(&["call: talking with 1004", "replayed #0"])
+        .await?;
+    daves
+        .hears_all(&["call: talking with 1003", "replayed #0"])
+        .await?;
     carols.sends("He wants a refund").await?;
     carols.hears("sent #1 stored").await?;
     daves.hears("received #1 1003: He wants a refund").await?;
     cast.bobs.hears_nothing().await?;
 
     say("1003 completes the transfer: 1004 has the whole history, and 1002 saw nothing of the consultation.");
-    carol_call.transfer_attended(&consultation).await?.succeeds().await?;
-    carols.hears_all(&["bye: talking with nobody", "transfer: talking with 1002, 1004"]).await?;
+    carol_call
+        .transfer_attended(&consultation)
+        .await?
+        .succeeds()
+        .await?;
+    carols
+        .hears_all(&["bye: talking with nobody", "transfer: talking with 1002, 1004"])
+        .await?;
     daves
         .hears_all(&[
             "bye: talking with nobody",
@@ -215,7 +263,9 @@ async fn an_attended_transfer(
             "replayed #7",
         ])
         .await?;
-    cast.bobs.hears_all(&["parties: talking with 1004", "hold_off: talking with 1004"]).await?;
+    cast.bobs
+        .hears_all(&["parties: talking with 1004", "hold_off: talking with 1004"])
+        .await?;
     cast.bobs.sends("Back again").await?;
     cast.bobs.hears("sent #8 stored").await?;
     daves.hears("received #8 1002: Back again").await?;
@@ -223,10 +273,19 @@ async fn an_attended_transfer(
     Ok((daves, dave_call))
 }
 
-async fn the_end(stage: &Stage, cast: Cast, mut daves: Terminal, dave_call: Call, bob_call: Call) -> Result<()> {
+async fn the_end(
+    stage: &Stage,
+    cast: Cast,
+    mut daves: Terminal,
+    dave_call: Call,
+    bob_call: Call,
+) -> Result<()> {
     let say = |what: &str| stage.narrator.say(what);
     say("1004 hangs up: bye on both sides, and sending is refused.");
-    ensure!(stage.relay.store_holds("Back again")?, "the store never held what was said");
+    ensure!(
+        stage.relay.store_holds("Back again")?,
+        "the store never held what was said"
+    );
     dave_call.hang_up().await?;
     bob_call.ended().await?;
     daves.hears("bye: talking with nobody").await?;
@@ -238,7 +297,13 @@ async fn the_end(stage: &Stage, cast: Cast, mut daves: Terminal, dave_call: Call
     bobs.hears("send_failed not_in_call").await?;
 
     say("After the linger no file of the store holds a word of it.");
-    for body in ["Hello", "Are you there?", "Good morning", "He wants a refund", "Back again"] {
+    for body in [
+        "Hello",
+        "Are you there?",
+        "Good morning",
+        "He wants a refund",
+        "Back again",
+    ] {
         stage.relay.forgets(body).await?;
     }
     let calls = stage.relay.operator("/v1/calls").await?;

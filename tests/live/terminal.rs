@@ -37,7 +37,9 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Connects a terminal of the user of this phone.
     pub(crate) async fn connect(stage: &Stage, phone: &str) -> Result<Self> {
-        let (socket, _) = connect_async(stage.relay.url()).await.context("the terminal's WebSocket")?;
+        let (socket, _) = connect_async(stage.relay.url())
+            .await
+            .context("the terminal's WebSocket")?;
         Ok(Self {
             phone: phone.to_owned(),
             socket,
@@ -51,8 +53,21 @@ impl Terminal {
 
     /// The connection is cut without a word.
     pub(crate) fn drops(self) -> Dropped {
-        let Self { phone, call, epoch, sent, delivered, .. } = self;
-        Dropped { phone, call, epoch, sent, delivered }
+        let Self {
+            phone,
+            call,
+            epoch,
+            sent,
+            delivered,
+            ..
+        } = self;
+        Dropped {
+            phone,
+            call,
+            epoch,
+            sent,
+            delivered,
+        }
     }
 
     /// Sends `link` with the user's id and password, and these fields.
@@ -79,13 +94,15 @@ impl Terminal {
         self.sent += 1;
         self.narrator.say(&format!("    {} says   {body}", self.phone));
         let reference = format!("{}-{}", self.phone, self.sent);
-        self.say(&json!({ "type": "send", "ref": reference, "body": body })).await
+        self.say(&json!({ "type": "send", "ref": reference, "body": body }))
+            .await
     }
 
     /// Acknowledges a row of the call it heard of last.
     pub(crate) async fn acknowledges(&mut self, seq: u64) -> Result<()> {
         let call = self.call.clone();
-        self.say(&json!({ "type": "ack", "call": call, "seq": seq })).await
+        self.say(&json!({ "type": "ack", "call": call, "seq": seq }))
+            .await
     }
 
     /// The mailbox it heard of last, as a position.
@@ -97,13 +114,17 @@ impl Terminal {
     /// unless it is asked for.
     pub(crate) async fn hears(&mut self, expected: &str) -> Result<()> {
         self.expects(expected).await?;
-        self.narrator.say(&format!("    {} hears  {expected}", self.phone));
+        self.narrator
+            .say(&format!("    {} hears  {expected}", self.phone));
         Ok(())
     }
 
     async fn expects(&mut self, expected: &str) -> Result<()> {
         loop {
-            let frame = self.next().await.with_context(|| format!("{} waited for {expected:?}", self.phone))?;
+            let frame = self
+                .next()
+                .await
+                .with_context(|| format!("{} waited for {expected:?}", self.phone))?;
             let line = line(&frame);
             if frame["type"] == "delivered" && !self.delivered.insert(frame["id"].to_string()) {
                 continue;
@@ -111,7 +132,11 @@ impl Terminal {
             if line.starts_with("parties") && !expected.starts_with("parties") {
                 continue;
             }
-            ensure!(line == expected, "{} heard {line:?} instead of {expected:?}", self.phone);
+            ensure!(
+                line == expected,
+                "{} heard {line:?} instead of {expected:?}",
+                self.phone
+            );
             return Ok(());
         }
     }
@@ -126,15 +151,20 @@ impl Terminal {
 
     /// Nothing was on its way: the answer to a question that the relay refuses comes next.
     pub(crate) async fn hears_nothing(&mut self) -> Result<()> {
-        self.say(&json!({ "type": "ack", "call": "nothing", "seq": 0 })).await?;
-        self.expects("error unknown_call").await.context("nothing was to be heard")?;
+        self.say(&json!({ "type": "ack", "call": "nothing", "seq": 0 }))
+            .await?;
+        self.expects("error unknown_call")
+            .await
+            .context("nothing was to be heard")?;
         self.narrator.say(&format!("    {} hears  nothing", self.phone));
         Ok(())
     }
 
     async fn next(&mut self) -> Result<Value> {
         loop {
-            let frame = tokio::time::timeout(PATIENCE, self.socket.next()).await.context("nothing came")?;
+            let frame = tokio::time::timeout(PATIENCE, self.socket.next())
+                .await
+                .context("nothing came")?;
             match frame {
                 Some(Ok(Message::Text(text))) => {
                     let frame: Value = serde_json::from_str(text.as_str())?;
@@ -150,7 +180,11 @@ impl Terminal {
     }
 
     fn remember(&mut self, frame: &Value) {
-        let call = if frame["call"].is_object() { &frame["call"] } else { frame };
+        let call = if frame["call"].is_object() {
+            &frame["call"]
+        } else {
+            frame
+        };
         if let Some(id) = call["call"].as_str() {
             id.clone_into(&mut self.call);
         }
@@ -173,29 +207,55 @@ pub(crate) struct Dropped {
 impl Dropped {
     /// The same terminal on a new connection.
     pub(crate) async fn connects_again(self, stage: &Stage) -> Result<Terminal> {
-        let Self { phone, call, epoch, sent, delivered } = self;
+        let Self {
+            phone,
+            call,
+            epoch,
+            sent,
+            delivered,
+        } = self;
         let fresh = Terminal::connect(stage, &phone).await?;
-        Ok(Terminal { call, epoch, sent, delivered, ..fresh })
+        Ok(Terminal {
+            call,
+            epoch,
+            sent,
+            delivered,
+            ..fresh
+        })
     }
 }
 
 /// A frame without ids and times.
 fn line(frame: &Value) -> String {
     let text = |name: &str| frame[name].as_str().unwrap_or("?").to_owned();
-    let number = |name: &str| frame[name].as_u64().map_or(String::new(), |seq| format!(" #{seq}"));
+    let number = |name: &str| {
+        frame[name]
+            .as_u64()
+            .map_or(String::new(), |seq| format!(" #{seq}"))
+    };
     match frame["type"].as_str().unwrap_or("?") {
         "linked" => format!("linked {}, {}", text("phone"), calls(&frame["calls"])),
         "link_failed" => format!("link_failed {}", text("reason")),
         "status" => status(frame),
         "message" => {
-            let mut line = format!("{}{} {}: {}", text("direction"), number("seq"), text("from"), text("body"));
+            let mut line = format!(
+                "{}{} {}: {}",
+                text("direction"),
+                number("seq"),
+                text("from"),
+                text("body")
+            );
             if let Some(transferred) = frame["transferred"].as_str() {
                 let _ = write!(line, " (transferred {transferred})");
             }
             line
         }
         "replayed" => {
-            let reset = if frame["reset"] == json!(true) { " from the beginning" } else { "" };
+            let reset = if frame["reset"] == json!(true) {
+                " from the beginning"
+            } else {
+                ""
+            };
             format!("replayed{}{reset}", number("seq"))
         }
         "sent" => format!("sent{} {}", number("seq"), text("state")),
@@ -209,7 +269,11 @@ fn line(frame: &Value) -> String {
 fn status(frame: &Value) -> String {
     let name = frame["status"].as_str().unwrap_or("?");
     match name {
-        "ringing" => format!("ringing {} with {}", frame["direction"].as_str().unwrap_or("?"), peers(&frame["peers"])),
+        "ringing" => format!(
+            "ringing {} with {}",
+            frame["direction"].as_str().unwrap_or("?"),
+            peers(&frame["peers"])
+        ),
         "ringing_over" => name.to_owned(),
         "uncertain" | "certain" => format!("{name} {}", frame["pbx"].as_str().unwrap_or("?")),
         _ => format!("{name}: {}", call(&frame["call"])),
@@ -224,11 +288,23 @@ fn calls(calls: &Value) -> String {
 }
 
 fn call(call: &Value) -> String {
-    format!("{} with {}", call["state"].as_str().unwrap_or("?"), peers(&call["peers"]))
+    format!(
+        "{} with {}",
+        call["state"].as_str().unwrap_or("?"),
+        peers(&call["peers"])
+    )
 }
 
 fn peers(peers: &Value) -> String {
-    let names = peers.as_array().into_iter().flatten().map(|peer| peer["phone"].as_str().unwrap_or("?"));
+    let names = peers
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|peer| peer["phone"].as_str().unwrap_or("?"));
     let names: Vec<&str> = names.collect();
-    if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "nobody".to_owned()
+    } else {
+        names.join(", ")
+    }
 }

@@ -26,7 +26,8 @@ fn position<T: PartialEq + Clone>(known: &mut Vec<T>, id: &T) -> usize {
 impl Names {
     /// Remembers what was written in a message.
     pub(crate) fn learn(&mut self, message: &StoredMessage) {
-        self.bodies.insert(message.id.clone(), message.body.as_json().to_owned());
+        self.bodies
+            .insert(message.id.clone(), message.body.as_json().to_owned());
     }
 
     /// The call named `c1`, `c2`, …
@@ -59,35 +60,68 @@ impl Names {
 
     fn notice(&mut self, notice: &Notice) -> String {
         match notice {
-            Notice::Linked { phone, terminal, calls } => {
+            Notice::Linked {
+                phone,
+                terminal,
+                calls,
+            } => {
                 let calls: Vec<String> = calls.iter().map(|call| self.call_object(call)).collect();
                 format!("linked {phone} {terminal} [{}]", calls.join(", "))
             }
             Notice::LinkFailed(refusal) => format!("link_failed {refusal:?}"),
             Notice::Status(status, call) => format!("{} {}", status_word(*status), self.call_object(call)),
-            Notice::Ringing { direction, call, peers, .. } => {
+            Notice::Ringing {
+                direction,
+                call,
+                peers,
+                ..
+            } => {
                 let direction = match direction {
                     Direction::In => "in",
                     Direction::Out => "out",
                 };
-                format!("ringing {direction} {} with {}", self.name_call(call), peer_list(peers))
+                format!(
+                    "ringing {direction} {} with {}",
+                    self.name_call(call),
+                    peer_list(peers)
+                )
             }
             Notice::RingingOver { call, .. } => format!("ringing_over {}", self.name_call(call)),
             Notice::Uncertain(pbx) => format!("uncertain {pbx}"),
             Notice::Certain(pbx) => format!("certain {pbx}"),
             Notice::Message(row) => self.row(row),
-            Notice::Replayed { call, epoch, seq, reset } => {
+            Notice::Replayed {
+                call,
+                epoch,
+                seq,
+                reset,
+            } => {
                 let reset = if *reset { " reset" } else { "" };
-                format!("replayed {}/{} #{seq}{reset}", self.name_call(call), self.name_epoch(epoch))
+                format!(
+                    "replayed {}/{} #{seq}{reset}",
+                    self.name_call(call),
+                    self.name_epoch(epoch)
+                )
             }
-            Notice::Sent { reference, call, seq, state, duplicate, .. } => {
+            Notice::Sent {
+                reference,
+                call,
+                seq,
+                state,
+                duplicate,
+                ..
+            } => {
                 let state = match state {
                     SentState::Stored => "stored",
                     SentState::Held => "held",
                     SentState::Transient => "transient",
                 };
                 let again = if *duplicate { " again" } else { "" };
-                format!("sent {reference} {}{} {state}{again}", self.name_call(call), seq_mark(*seq))
+                format!(
+                    "sent {reference} {}{} {state}{again}",
+                    self.name_call(call),
+                    seq_mark(*seq)
+                )
             }
             Notice::SendFailed { reference, reason } => format!("send_failed {reference} {reason:?}"),
             Notice::Delivered { call, id, phone } => {
@@ -109,15 +143,25 @@ impl Names {
     }
 
     fn row(&mut self, row: &Row) -> String {
-        let place = format!("{}/{}{}", self.name_call(&row.call), self.name_epoch(&row.epoch), seq_mark(row.seq));
+        let place = format!(
+            "{}/{}{}",
+            self.name_call(&row.call),
+            self.name_epoch(&row.epoch),
+            seq_mark(row.seq)
+        );
         let direction = if row.sent { "sent" } else { "received" };
         let to: Vec<&str> = row.to.iter().map(callrelay::model::Phone::as_str).collect();
-        let mut line = format!("{place} {direction} {}>{} {}", row.from, to.join(","), row.body.as_json());
+        let mut line = format!(
+            "{place} {direction} {}>{} {}",
+            row.from,
+            to.join(","),
+            row.body.as_json()
+        );
         if row.kind != "chat" {
-            line += &format!(" kind={}", row.kind);
+            line = format!("{line} kind={}", row.kind);
         }
         if let Some(key) = &row.key {
-            line += &format!(" key={key}");
+            line = format!("{line} key={key}");
         }
         if row.transferred {
             line += " transferred";
@@ -147,8 +191,16 @@ fn peer_list(peers: &[Peer]) -> String {
     let peer = |peer: &Peer| {
         let star = if peer.linked { "*" } else { "" };
         let usual = peer.name == format!("User {}", peer.phone);
-        let name = if usual { String::new() } else { format!("({})", peer.name) };
+        let name = if usual {
+            String::new()
+        } else {
+            format!("({})", peer.name)
+        };
         format!("{}{name}{star}", peer.phone)
     };
-    if peers.is_empty() { "nobody".to_owned() } else { peers.iter().map(peer).collect::<Vec<_>>().join(",") }
+    if peers.is_empty() {
+        "nobody".to_owned()
+    } else {
+        peers.iter().map(peer).collect::<Vec<_>>().join(",")
+    }
 }

@@ -1,8 +1,14 @@
 //! Tests of the pure parts: recorded streams, stories and shuffles. No socket, no clock, no sleep.
 
+#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails its test")]
+
+mod drawer;
 mod lines;
 mod relay;
 mod replay;
 mod shuffle;
 mod stage;
+mod switch;
+mod terminal;
 mod traces;
+mod tracker;

@@ -1,5 +1,6 @@
 //! Scenes of the relay core, by section of `docs/semantics.md`.
 
+mod anything;
 mod end;
 mod hold;
 mod limits;
@@ -10,7 +11,8 @@ mod slow;
 mod store;
 mod transfers;
 
-use crate::stage::{Stage, Terminal};
+use crate::stage::Stage;
+use crate::terminal::Terminal;
 
 /// 1001 and 1002 talk in call 1, both with a terminal. Their mailboxes are `e1` and `e2` of `c1`.
 fn two_talk(stage: &Stage) -> (Terminal, Terminal) {

@@ -20,9 +20,10 @@ const CASES: u32 = 96;
 /// The channel or bridge whose order an event keeps.
 fn topic(event: &PbxEvent) -> String {
     match event {
-        PbxEvent::BridgeSeen(bridge) => format!("bridge {}", bridge.id),
         PbxEvent::BridgeGone(bridge) => format!("bridge {bridge}"),
-        PbxEvent::Entered { bridge, .. } | PbxEvent::Left { bridge, .. } => format!("bridge {}", bridge.id),
+        PbxEvent::BridgeSeen(bridge) | PbxEvent::Entered { bridge, .. } | PbxEvent::Left { bridge, .. } => {
+            format!("bridge {}", bridge.id)
+        }
         PbxEvent::Merged { into, .. } => format!("bridge {}", into.id),
         PbxEvent::Dial { caller, peer, .. } => format!("channel {}", caller.as_ref().unwrap_or(peer).id),
         // The translated event no longer names the bridge of a blind transfer.
@@ -51,9 +52,10 @@ fn topics(events: &[(Moment, PbxEvent)]) -> Vec<String> {
             if let PbxEvent::Entered { bridge, channel } = event {
                 sits.insert(channel.id.to_string(), format!("bridge {}", bridge.id));
             }
-            match event {
-                PbxEvent::BlindTransfer { transferer, .. } => sits[transferer.id.as_str()].clone(),
-                other => topic(other),
+            if let PbxEvent::BlindTransfer { transferer, .. } = event {
+                sits[transferer.id.as_str()].clone()
+            } else {
+                topic(event)
             }
         })
         .collect()
@@ -97,10 +99,14 @@ fn stories(conclusions: &[Conclusion]) -> BTreeMap<Vec<String>, Vec<String>> {
     let mut calls: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for conclusion in conclusions {
         let phones: Vec<_> = conclusion.view.parties.keys().collect();
-        let line = match &conclusion.what {
-            What::Remember | What::Ringing { .. } | What::RingingOver { .. } => continue,
-            what => format!("{what:?} {phones:?} paused {:?}", conclusion.view.paused),
-        };
+        let what = &conclusion.what;
+        if matches!(
+            what,
+            What::Remember | What::Ringing { .. } | What::RingingOver { .. }
+        ) {
+            continue;
+        }
+        let line = format!("{what:?} {phones:?} paused {:?}", conclusion.view.paused);
         calls.entry(conclusion.call.0).or_default().push(line);
     }
     // The numbers of calls may differ; what happened in them may not.
@@ -109,11 +115,13 @@ fn stories(conclusions: &[Conclusion]) -> BTreeMap<Vec<String>, Vec<String>> {
 
 /// Who was rung, whenever. By whom is not known if the dialling half of a Local pair is heard of first.
 fn rings(conclusions: &[Conclusion]) -> BTreeSet<String> {
-    let ringing = conclusions.iter().filter_map(|conclusion| match &conclusion.what {
-        What::Ringing { to, .. } => Some(format!("{to:?}")),
-        _ => None,
-    });
-    ringing.collect()
+    let rung = |conclusion: &Conclusion| {
+        let What::Ringing { to, .. } = &conclusion.what else {
+            return None;
+        };
+        Some(format!("{to:?}"))
+    };
+    conclusions.iter().filter_map(rung).collect()
 }
 
 /// The rings that were answered later than a shuffle can hide.

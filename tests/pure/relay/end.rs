@@ -64,7 +64,7 @@ fn what_lingers_is_gone_when_its_time_is_over() {
     // It lingers through a restart as well.
     stage.dies_and_comes_back();
     assert_eq!((stage.stored().len(), stage.stored_calls()), (1, 1));
-    stage.waits(Duration::from_secs(60));
+    stage.waits(Duration::from_mins(1));
     assert_eq!((stage.stored(), stage.stored_calls()), (Vec::new(), 0));
     bob.links();
     bob.gets(&["link_failed NotInCall"]);
@@ -72,7 +72,10 @@ fn what_lingers_is_gone_when_its_time_is_over() {
 
 #[test]
 fn without_linger_everything_is_gone_at_once() {
-    let stage = Stage::with(Rules { linger: Duration::ZERO, ..Rules::default() });
+    let stage = Stage::with(Rules {
+        linger: Duration::ZERO,
+        ..Rules::default()
+    });
     let (alice, bob) = two_talk(&stage);
     bob.drops();
     alice.sends("the last word");
@@ -86,7 +89,10 @@ fn without_linger_everything_is_gone_at_once() {
 
 #[test]
 fn without_linger_what_was_not_stored_in_time_is_refused() {
-    let stage = Stage::with(Rules { linger: Duration::ZERO, ..Rules::default() });
+    let stage = Stage::with(Rules {
+        linger: Duration::ZERO,
+        ..Rules::default()
+    });
     let (alice, bob) = two_talk(&stage);
     stage.store_pauses();
     alice.sends("too late");
@@ -154,4 +160,18 @@ fn the_next_call_of_the_same_phones_is_another_one() {
         "replayed c2/e4 #0",
         "c2/e4 #1 received 1001>1002 \"Hi\"",
     ]);
+}
+
+#[test]
+fn erasing_what_lingered_leaves_a_later_call_of_the_same_number_alone() {
+    let stage = Stage::new();
+    let (alice, bob) = two_talk(&stage);
+    bob.drops();
+    alice.sends("unread");
+    stage.bye(1);
+    stage.call(1, &["1001", "1002"]);
+    alice.heard();
+    stage.waits(Duration::from_secs(61));
+    stage.bye(1);
+    alice.gets(&["bye c2/e3 talking with nobody"]);
 }

@@ -21,7 +21,10 @@ fn what_is_sent_on_hold_waits_for_the_resume_and_comes_in_order() {
         "c1/e1 #1 received 1002>1001 \"one\"",
         "c1/e1 #3 received 1002>1001 \"three\"",
     ]);
-    bob.gets(&["hold_off c1/e2 talking with 1001*", "c1/e2 #2 received 1001>1002 \"two\""]);
+    bob.gets(&[
+        "hold_off c1/e2 talking with 1001*",
+        "c1/e2 #2 received 1001>1002 \"two\"",
+    ]);
 }
 
 #[test]
@@ -78,8 +81,14 @@ fn acknowledging_ones_own_held_row_does_not_swallow_the_held_rows_before_it() {
     bob.acks("c1", u64::MAX);
     bob.gets(&["mistake AckBeyondEnd"]);
     stage.resumes(1, "1001");
-    bob.gets(&["hold_off c1/e2 talking with 1001*", "c1/e2 #1 received 1001>1002 \"held for Bob\""]);
-    alice.gets(&["hold_off c1/e1 talking with 1002*", "c1/e1 #2 received 1002>1001 \"mine\""]);
+    bob.gets(&[
+        "hold_off c1/e2 talking with 1001*",
+        "c1/e2 #1 received 1001>1002 \"held for Bob\"",
+    ]);
+    alice.gets(&[
+        "hold_off c1/e1 talking with 1002*",
+        "c1/e1 #2 received 1002>1001 \"mine\"",
+    ]);
 }
 
 #[test]
@@ -94,7 +103,10 @@ fn resuming_at_ones_own_held_row_does_not_swallow_the_held_rows_before_it() {
         alice.heard();
         let again = stage.terminal_named("1002", name);
         again.links_at("e2", 2);
-        again.gets(&[&format!("linked 1002 {name} [c1/e2 held with 1001*]"), "replayed c1/e2 #0"]);
+        again.gets(&[
+            &format!("linked 1002 {name} [c1/e2 held with 1001*]"),
+            "replayed c1/e2 #0",
+        ]);
         stage.resumes(1, "1001");
         again.gets(&[
             "hold_off c1/e2 talking with 1001*",
@@ -117,10 +129,34 @@ fn a_row_that_was_being_read_when_the_hold_began_waits_too() {
     bob.links();
     bob.gets(&["linked 1002 desk [c1/e2 talking with 1001*]"]);
     stage.holds(1, "1001");
-    alice.gets(&["parties c1/e1 talking with 1002*", "hold_on c1/e1 held with 1002*"]);
+    alice.gets(&[
+        "parties c1/e1 talking with 1002*",
+        "hold_on c1/e1 held with 1002*",
+    ]);
     stage.store_goes_on();
     bob.gets(&["hold_on c1/e2 held with 1001*", "replayed c1/e2 #0"]);
     stage.resumes(1, "1001");
     alice.gets(&["hold_off c1/e1 talking with 1002*"]);
-    bob.gets(&["hold_off c1/e2 talking with 1001*", "c1/e2 #1 received 1001>1002 \"Hi\""]);
+    bob.gets(&[
+        "hold_off c1/e2 talking with 1001*",
+        "c1/e2 #1 received 1001>1002 \"Hi\"",
+    ]);
+}
+
+#[test]
+fn resuming_at_ones_own_held_row_after_a_restart_does_not_swallow_it_either() {
+    let stage = Stage::new();
+    let (alice, bob) = two_talk(&stage);
+    stage.holds(1, "1001");
+    alice.sends("held for Bob");
+    bob.sends("mine");
+    stage.dies_and_comes_back();
+    bob.links_at("e2", 2);
+    bob.gets(&["linked 1002 desk [c1/e2 held with 1001]", "replayed c1/e2 #0"]);
+    stage.resumes(1, "1001");
+    bob.gets(&[
+        "hold_off c1/e2 talking with 1001",
+        "c1/e2 #1 received 1001>1002 \"held for Bob\"",
+        "c1/e2 #2 sent 1002>1001 \"mine\"",
+    ]);
 }

@@ -62,7 +62,10 @@ fn peers_see_the_first_terminal_come_and_the_last_one_go() {
     desk.gets(&["linked 1002 desk [c1/e2 talking with 1001*]", "replayed c1/e2 #0"]);
     alice.gets(&["parties c1/e1 talking with 1002*"]);
     laptop.links();
-    laptop.gets(&["linked 1002 laptop [c1/e2 talking with 1001*]", "replayed c1/e2 #0"]);
+    laptop.gets(&[
+        "linked 1002 laptop [c1/e2 talking with 1001*]",
+        "replayed c1/e2 #0",
+    ]);
     desk.drops();
     alice.gets(&[]);
     laptop.drops();
@@ -115,7 +118,10 @@ fn the_same_terminal_again_displaces_the_first() {
 
 #[test]
 fn a_phone_has_so_many_terminals_at_the_most() {
-    let stage = Stage::with(Rules { links_per_phone_max: 2, ..Rules::default() });
+    let stage = Stage::with(Rules {
+        links_per_phone_max: 2,
+        ..Rules::default()
+    });
     stage.call(1, &["1001", "1002"]);
     let names = ["one", "two", "three"];
     let [one, two, three] = names.map(|name| stage.terminal_named("1001", name));
@@ -175,4 +181,16 @@ fn a_pbx_out_of_sight_is_told_and_messages_go_on() {
     alice.gets(&["certain main"]);
     bob.gets(&["certain main"]);
     late.gets(&["certain main"]);
+}
+
+#[test]
+fn a_session_that_links_to_another_phone_leaves_the_first() {
+    let stage = Stage::new();
+    stage.call(1, &["1001", "1002"]);
+    let (alice, bob) = (stage.terminal("1001"), stage.terminal("1002"));
+    alice.links();
+    alice.gets(&["linked 1001 desk [c1/e1 talking with 1002]", "replayed c1/e1 #0"]);
+    bob.takes_the_session_of(&alice);
+    bob.gets(&["linked 1002 desk [c1/e2 talking with 1001]", "replayed c1/e2 #0"]);
+    assert_eq!(stage.asks_relay(|relay| relay.report_links().len()), 1);
 }

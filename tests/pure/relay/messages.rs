@@ -55,7 +55,10 @@ fn a_stranger_neither_sends_nor_hears() {
         bob.gets(&["c1/e2 #1 received 1001>1002 \"Hi\""]);
         stage.call_id("c1")
     };
-    carol.sends_request(SendRequest { call: Some(named), ..carol.request("me too") });
+    carol.sends_request(SendRequest {
+        call: Some(named),
+        ..carol.request("me too")
+    });
     carol.gets(&["send_failed r0 NotInCall"]);
     carol.acks("c1", 1);
     carol.gets(&["mistake UnknownCall"]);
@@ -85,7 +88,10 @@ fn a_retry_before_the_first_is_stored_waits_with_it() {
     let (alice, bob) = two_talk(&stage);
     let laptop = stage.terminal_named("1001", "laptop");
     laptop.links();
-    laptop.gets(&["linked 1001 laptop [c1/e1 talking with 1002*]", "replayed c1/e1 #0"]);
+    laptop.gets(&[
+        "linked 1001 laptop [c1/e1 talking with 1002*]",
+        "replayed c1/e1 #0",
+    ]);
     stage.store_pauses();
     alice.sends_as("x", "Hello");
     alice.sends_as("x", "Hello");
@@ -132,7 +138,11 @@ fn a_keyed_message_replaces_the_earlier_one_for_who_has_not_received_it() {
     alice.sends_keyed("r1", "page", "one");
     alice.sends("text");
     alice.sends_keyed("r2", "page", "two");
-    alice.gets(&["sent r1 c1 #1 stored", "sent r1 c1 #1 stored again", "sent r2 c1 #2 stored"]);
+    alice.gets(&[
+        "sent r1 c1 #1 stored",
+        "sent r1 c1 #1 stored again",
+        "sent r2 c1 #2 stored",
+    ]);
     assert_eq!(stage.stored(), ["\"two\""]);
     bob.links();
     bob.gets(&[
@@ -153,7 +163,11 @@ fn keyed_messages_that_replace_each_other_on_their_way_to_the_store_leave_one() 
         alice.sends_keyed(&format!("r{page}"), "page", &format!("{page}"));
     }
     stage.store_goes_on();
-    alice.gets(&["sent r1 c1 #1 stored", "sent r2 c1 #2 stored", "sent r3 c1 #3 stored"]);
+    alice.gets(&[
+        "sent r1 c1 #1 stored",
+        "sent r2 c1 #2 stored",
+        "sent r3 c1 #3 stored",
+    ]);
     assert_eq!(stage.stored(), ["\"3\""]);
     bob.gets(&[
         "c1/e2 #1 received 1001>1002 \"1\" key=page",
@@ -185,4 +199,23 @@ fn a_transient_message_reaches_who_is_connected_and_is_not_stored() {
     alice.sends_transient("r3", "is typing");
     alice.gets(&["hold_on c1/e1 held with 1002*", "sent r3 c1 transient"]);
     bob.gets(&["hold_on c1/e2 held with 1001*"]);
+}
+
+#[test]
+fn the_references_of_messages_replaced_long_ago_are_forgotten() {
+    let stage = Stage::with(callrelay::relay::Rules {
+        sends_burst: 10_000,
+        ..Default::default()
+    });
+    let (alice, bob) = two_talk(&stage);
+    for number in 1..=4_100 {
+        alice.sends_keyed(&format!("k{number}"), "page", "x");
+        alice.takes();
+        bob.takes();
+    }
+    alice.sends_as("k4000", "again");
+    alice.gets(&["sent k4000 c1 #4000 stored again"]);
+    alice.sends_as("k1", "as new");
+    alice.gets(&["sent k1 c1 #4101 stored"]);
+    bob.gets(&["c1/e2 #4101 received 1001>1002 \"as new\""]);
 }

@@ -1,7 +1,8 @@
 //! Positions: what a terminal gets when it comes again (semantics §9.1), and after a restart (§9.2).
 
 use super::two_talk;
-use crate::stage::{Stage, Terminal};
+use crate::stage::Stage;
+use crate::terminal::Terminal;
 
 /// Bob has received three messages and acknowledged the first, and is gone.
 fn bob_has_three(stage: &Stage) -> (Terminal, Terminal) {

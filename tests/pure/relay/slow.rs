@@ -11,7 +11,10 @@ fn rows(lines: &[String]) -> Vec<u64> {
 
 #[test]
 fn a_slow_terminal_gets_a_window_and_the_rest_from_the_store_in_order() {
-    let stage = Stage::with(callrelay::relay::Rules { sends_burst: 2_000, ..Default::default() });
+    let stage = Stage::with(callrelay::relay::Rules {
+        sends_burst: 2_000,
+        ..Default::default()
+    });
     let (alice, bob) = two_talk(&stage);
     bob.stops_reading();
     for number in 1..=700 {
@@ -29,7 +32,10 @@ fn a_slow_terminal_gets_a_window_and_the_rest_from_the_store_in_order() {
 
 #[test]
 fn a_replay_to_a_slow_terminal_stays_in_the_window_too() {
-    let stage = Stage::with(callrelay::relay::Rules { sends_burst: 2_000, ..Default::default() });
+    let stage = Stage::with(callrelay::relay::Rules {
+        sends_burst: 2_000,
+        ..Default::default()
+    });
     let (alice, bob) = two_talk(&stage);
     bob.drops();
     for number in 1..=700 {
@@ -40,7 +46,10 @@ fn a_replay_to_a_slow_terminal_stays_in_the_window_too() {
     alice.heard();
     let mut got = Vec::new();
     let mut lines = bob.heard();
-    assert_eq!(lines.first().unwrap(), "linked 1002 desk [c1/e2 talking with 1001*]");
+    assert_eq!(
+        lines.first().unwrap(),
+        "linked 1002 desk [c1/e2 talking with 1001*]"
+    );
     for _ in 0..10 {
         got.extend(rows(&lines));
         bob.reads_on();
@@ -71,7 +80,10 @@ fn large_bodies_fill_the_window_by_their_bytes() {
 
 #[test]
 fn a_terminal_that_never_reads_is_closed_at_last_and_loses_nothing() {
-    let stage = Stage::with(callrelay::relay::Rules { sends_burst: 2_000, ..Default::default() });
+    let stage = Stage::with(callrelay::relay::Rules {
+        sends_burst: 2_000,
+        ..Default::default()
+    });
     let (alice, bob) = two_talk(&stage);
     bob.stops_reading();
     for number in 1..=300 {

@@ -144,8 +144,8 @@ fn a_target_that_does_not_answer_ends_the_call_and_its_ringing() {
     stage.bye(1);
     bob.gets(&["bye c1/e2 talking with nobody"]);
     carol.gets(&["ringing in c1 with 1002*", "ringing_over c1"]);
-    // Alice is out of the call and can no more read in it.
-    alice.gets(&[]);
+    // Alice hears that it came to nothing, and can no more read in it.
+    alice.gets(&["bye c1/e1 talking with nobody"]);
     alice.drops();
     alice.links();
     alice.gets(&["link_failed NotInCall"]);
@@ -195,7 +195,11 @@ fn nothing_of_a_consultation_reaches_the_transferee() {
     bob.gets(&["hold_on c1/e2 held with 1001*"]);
     stage.call(2, &["1001", "1003"]);
     alice.gets(&["call c2/e3 talking with 1003*", "replayed c2/e3 #0"]);
-    carol.gets(&["linked 1003 desk []", "call c2/e4 talking with 1001*", "replayed c2/e4 #0"]);
+    carol.gets(&[
+        "linked 1003 desk []",
+        "call c2/e4 talking with 1001*",
+        "replayed c2/e4 #0",
+    ]);
     // Sent to the call that is not held.
     alice.sends("will you take him?");
     alice.gets(&["sent r2 c2 #1 stored"]);
@@ -204,8 +208,14 @@ fn nothing_of_a_consultation_reaches_the_transferee() {
     alice.gets(&["parties c2/e3 talking with 1003", "sent r3 c2 #2 stored"]);
     stage.bye(2);
     stage.transfers(1, "1001", "1003");
-    alice.gets(&["bye c2/e3 talking with nobody", "transfer c1/e1 talking with 1002*,1003"]);
-    bob.gets(&["parties c1/e2 talking with 1003", "hold_off c1/e2 talking with 1003"]);
+    alice.gets(&[
+        "bye c2/e3 talking with nobody",
+        "transfer c1/e1 talking with 1002*,1003",
+    ]);
+    bob.gets(&[
+        "parties c1/e2 talking with 1003",
+        "hold_off c1/e2 talking with 1003",
+    ]);
     carol.gets(&["c2/e4 #1 received 1001>1003 \"will you take him?\""]);
     carol.links();
     carol.gets(&[
@@ -279,7 +289,10 @@ fn rows_that_came_by_a_transfer_are_handed_out_during_a_hold_too() {
         "replayed c1/e3 #1",
     ]);
     stage.resumes(1, "1002");
-    carol.gets(&["hold_off c1/e3 talking with 1002*", "c1/e3 #2 received 1002>1003 \"held\""]);
+    carol.gets(&[
+        "hold_off c1/e3 talking with 1002*",
+        "c1/e3 #2 received 1002>1003 \"held\"",
+    ]);
     bob.heard();
 }
 
@@ -321,7 +334,10 @@ fn a_transfer_survives_a_restart() {
     alice.links_and_waits();
     alice.gets(&["linked 1001 desk []"]);
     bob.links_at("e2", 2);
-    bob.gets(&["linked 1002 desk [c1/e2 transferring with nobody]", "replayed c1/e2 #2"]);
+    bob.gets(&[
+        "linked 1002 desk [c1/e2 transferring with nobody]",
+        "replayed c1/e2 #2",
+    ]);
     stage.transfers(1, "1001", "1003");
     bob.gets(&["parties c1/e2 talking with 1003"]);
     stage.dies_and_comes_back();
@@ -333,4 +349,56 @@ fn a_transfer_survives_a_restart() {
         "c1/e3 #2 received 1002>1003 \"waiting\"",
         "replayed c1/e3 #2",
     ]);
+}
+
+#[test]
+fn rows_that_were_being_read_when_the_call_went_and_came_back_are_neither_lost_nor_doubled() {
+    let stage = Stage::new();
+    let (alice, bob) = two_talk(&stage);
+    alice.drops();
+    for number in 1..=5 {
+        bob.sends(&format!("{number}"));
+    }
+    bob.heard();
+    stage.reads_pause();
+    alice.links_at("e1", 3);
+    stage.sets_out(1, "1001");
+    stage.comes_back(1);
+    stage.store_goes_on();
+    // The call comes back from the first row that was not acknowledged; the answer from before says nothing.
+    alice.gets(&[
+        "linked 1001 desk [c1/e1 talking with 1002*]",
+        "transfer c1/e1 transferring with 1002*",
+        "call c1/e1 talking with 1002*",
+        "c1/e1 #1 received 1002>1001 \"1\"",
+        "c1/e1 #2 received 1002>1001 \"2\"",
+        "c1/e1 #3 received 1002>1001 \"3\"",
+        "c1/e1 #4 received 1002>1001 \"4\"",
+        "c1/e1 #5 received 1002>1001 \"5\"",
+        "replayed c1/e1 #5",
+    ]);
+    bob.heard();
+}
+
+#[test]
+fn a_moved_row_is_not_handed_over_before_it_is_stored() {
+    let stage = Stage::new();
+    let (alice, bob) = two_talk(&stage);
+    let carol = stage.terminal("1003");
+    carol.links_and_waits();
+    carol.gets(&["linked 1003 desk []"]);
+    bob.sends("stored");
+    stage.store_pauses();
+    bob.sends("under way");
+    stage.sets_out(1, "1001");
+    stage.transfers(1, "1001", "1003");
+    carol.gets(&["call c1/e3 talking with 1002*"]);
+    stage.store_goes_on();
+    carol.gets(&[
+        "c1/e3 #1 received 1002>1001 \"stored\" transferred",
+        "replayed c1/e3 #1",
+        "c1/e3 #2 received 1002>1001 \"under way\" transferred",
+    ]);
+    alice.heard();
+    bob.heard();
 }

@@ -1,0 +1,171 @@
+//! A store is written, closed and opened again.
+
+use super::*;
+use crate::model::{Epoch, PbxName, TerminalName};
+use crate::relay::record::{CallRecord, MailboxRecord, Segment, Standing};
+use crate::tracker::{CallMemory, RememberedParty};
+
+fn record(call: &str) -> CallRecord {
+    let segment = Segment {
+        owner: Phone::new("1001"),
+        first: 1,
+        last: Some(3),
+        first_seq: 1,
+        transferred: true,
+        delivered: 2,
+    };
+    CallRecord {
+        call: CallId::new(call),
+        pbx: PbxName::new("main"),
+        started_at: Moment::from_micros(17),
+        ended_at: None,
+        memory: CallMemory {
+            parties: vec![RememberedParty {
+                phone: Phone::new("1001"),
+                name: "User 1001".to_owned(),
+                channels: vec!["1.1".into()],
+            }],
+            holding: vec!["1.1".into()],
+            paused: vec![Phone::new("1001")],
+            home: vec!["b".into()],
+            transfer: Some((Phone::new("1002"), "700".to_owned())),
+        },
+        mailboxes: vec![MailboxRecord {
+            phone: Phone::new("1001"),
+            epoch: Epoch::new("e"),
+            segments: vec![segment],
+            acked: 2,
+            terminals: vec![(TerminalName::new("t"), 1)],
+            standing: Standing::Outgoing,
+        }],
+    }
+}
+
+fn written(call: &str, row: u64, body: &str) -> StoredMessage {
+    StoredMessage {
+        row,
+        call: CallId::new(call),
+        number: row,
+        id: MessageId::new(format!("m{row}")),
+        reference: format!("r{row}"),
+        from: Phone::new("1001"),
+        to: vec![Phone::new("1002")],
+        kind: "chat".to_owned(),
+        key: Some("k".to_owned()),
+        body: Body::new(body),
+        sent_at: Moment::from_micros(99),
+        held: true,
+    }
+}
+
+#[test]
+fn what_was_committed_is_found_again_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("relay.db");
+    let message = written("c1", 1, r#"{"a": "ü"}"#);
+    let mut store = SqliteStore::open(&path).unwrap();
+    let writes = [
+        Write::PutCall(Box::new(record("c1"))),
+        Write::Append(message.clone()),
+    ];
+    store.commit(&writes).unwrap();
+    let key = store.token_key([7; 32]).unwrap();
+    drop(store);
+    let mut store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.token_key([8; 32]).unwrap(), key);
+    let head = MessageHead {
+        row: 1,
+        number: 1,
+        id: MessageId::new("m1"),
+        reference: "r1".to_owned(),
+        from: Phone::new("1001"),
+        key: Some("k".to_owned()),
+        size: message.body.len() as u64,
+        held: true,
+    };
+    assert_eq!(
+        store.load().unwrap(),
+        [RestoredCall {
+            record: record("c1"),
+            messages: vec![head]
+        }]
+    );
+    assert_eq!(store.read(&[2, 1]).unwrap(), [message]);
+}
+
+#[test]
+fn an_erased_body_is_in_no_file_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("relay.db");
+    let mut store = SqliteStore::open(&path).unwrap();
+    let secret = format!("\"{}\"", "unforgettable ".repeat(1000));
+    store
+        .commit(&[
+            Write::PutCall(Box::new(record("c1"))),
+            Write::Append(written("c1", 1, &secret)),
+        ])
+        .unwrap();
+    let holds = || {
+        std::fs::read_dir(folder.path()).unwrap().any(|file| {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            bytes.windows(13).any(|window| window == b"unforgettable")
+        })
+    };
+    assert!(holds(), "the test looks in the wrong place");
+    store
+        .commit(&[Write::EraseMessages(vec![1]), Write::EraseCall(CallId::new("c1"))])
+        .unwrap();
+    store.scrub().unwrap();
+    assert!(!holds());
+    assert_eq!(store.load().unwrap(), []);
+}
+
+#[test]
+fn traces_that_a_reader_keeps_are_not_taken_for_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("relay.db");
+    let mut store = SqliteStore::open(&path).unwrap();
+    store.commit(&[Write::PutCall(Box::new(record("c1")))]).unwrap();
+    let reader = Connection::open(&path).unwrap();
+    let count = "SELECT count(*) FROM calls";
+    reader.execute_batch("BEGIN").unwrap();
+    reader.query_row(count, [], |_| Ok(())).unwrap();
+    store.commit(&[Write::EraseCall(CallId::new("c1"))]).unwrap();
+    assert!(matches!(store.scrub(), Err(StoreError::NoRoom(_))));
+    reader.execute_batch("COMMIT").unwrap();
+    store.scrub().unwrap();
+}
+
+#[test]
+fn a_store_is_open_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("relay.db");
+    let _open = SqliteStore::open(&path).unwrap();
+    let error = SqliteStore::open(&path).unwrap_err().to_string();
+    assert!(error.ends_with("another relay uses this store"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_store_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("relay.db");
+    std::fs::write(
+        &path,
+        "this is no database, however long one looks at it".repeat(100),
+    )
+    .unwrap();
+    assert!(matches!(SqliteStore::open(&path), Err(StoreError::Broken(_))));
+}
+
+#[test]
+fn a_failed_batch_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(&folder.path().join("relay.db")).unwrap();
+    store.commit(&[Write::PutCall(Box::new(record("c1")))]).unwrap();
+    let twice = [
+        Write::Append(written("c1", 1, "1")),
+        Write::Append(written("c1", 1, "2")),
+    ];
+    assert!(store.commit(&twice).is_err());
+    assert_eq!(store.read(&[1]).unwrap(), []);
+}

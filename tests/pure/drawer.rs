@@ -1,0 +1,68 @@
+//! The store of a stage: a drawer in memory.
+
+use std::collections::BTreeMap;
+
+use callrelay::model::CallId;
+use callrelay::relay::record::{CallRecord, MessageHead, RestoredCall, StoredMessage};
+use callrelay::relay::{ReadRequest, Write};
+
+/// The store: what was committed, and what is under way to it.
+#[derive(Default)]
+pub(crate) struct Store {
+    pub(crate) messages: BTreeMap<u64, StoredMessage>,
+    pub(crate) calls: BTreeMap<CallId, CallRecord>,
+    pub(crate) writes: Vec<Write>,
+    pub(crate) reads: Vec<ReadRequest>,
+    pub(crate) paused: bool,
+    pub(crate) reads_paused: bool,
+    pub(crate) broken: bool,
+}
+
+impl Store {
+    pub(crate) fn write(&mut self, write: Write) {
+        match write {
+            Write::Append(message) => {
+                let before = self.messages.insert(message.row, message);
+                assert_eq!(before, None, "a row number was used twice");
+            }
+            Write::PutCall(record) => {
+                self.calls.insert(record.call.clone(), *record);
+            }
+            Write::EraseMessages(rows) => self.messages.retain(|row, _| !rows.contains(row)),
+            Write::EraseCall(call) => {
+                self.calls.remove(&call);
+                let left = self
+                    .messages
+                    .values()
+                    .filter(|message| message.call == call)
+                    .count();
+                assert_eq!(left, 0, "a call was erased and left messages behind");
+            }
+        }
+    }
+
+    pub(crate) fn restored(&self) -> Vec<RestoredCall> {
+        let head = |message: &StoredMessage| MessageHead {
+            row: message.row,
+            number: message.number,
+            id: message.id.clone(),
+            reference: message.reference.clone(),
+            from: message.from.clone(),
+            key: message.key.clone(),
+            size: message.body.len() as u64,
+            held: message.held,
+        };
+        let of = |call: &CallId| {
+            self.messages
+                .values()
+                .filter(|message| message.call == *call)
+                .map(head)
+                .collect()
+        };
+        let restored = |record: &CallRecord| RestoredCall {
+            record: record.clone(),
+            messages: of(&record.call),
+        };
+        self.calls.values().map(restored).collect()
+    }
+}

@@ -1,0 +1,178 @@
+//! Transfers (semantics §6).
+
+use callrelay::tracker::event::DialProgress;
+
+use crate::switch::Switch;
+
+#[test]
+fn a_refused_blind_transfer_changes_nothing() {
+    let mut switch = Switch::new();
+    switch.two_talk();
+    switch.unholds("1001-a");
+    switch.transfers_blind("1001-a", "1002-a", "9999", false);
+    switch.waits(10_000);
+    switch.says(&[]);
+    assert_eq!(switch.tracker.call_count(), 1);
+}
+
+/// 1001 sends 1002 on to 1003, which rings.
+fn sent_on() -> Switch {
+    let mut switch = Switch::new();
+    switch.two_talk();
+    switch.unholds("1001-a");
+    switch.transfers_blind("1001-a", "1002-a", "1003", true);
+    switch.leaves("1002-a", "b1");
+    switch.leaves("1001-a", "b1");
+    switch.bridge_gone("b1");
+    switch.gone("1001-a");
+    switch.rings("1002-a", "1003-a");
+    switch.says(&["transferring 1 [1002] by 1001", "ringing 1 [1002] 1002>1003"]);
+    switch
+}
+
+#[test]
+fn a_target_that_does_not_answer_and_a_transferee_that_hangs_up_end_the_call() {
+    let mut switch = sent_on();
+    switch.waits(30_000);
+    switch.says(&[]);
+    switch.dials("1002-a", "1003-a", DialProgress::Failed);
+    switch.gone("1003-a");
+    switch.says(&["ringing_over 1 [1002] for 1003"]);
+    switch.gone("1002-a");
+    switch.says(&["bye 1 []"]);
+}
+
+#[test]
+fn the_transferee_may_hang_up_first() {
+    let mut switch = sent_on();
+    switch.gone("1002-a");
+    switch.says(&["ringing_over 1 [1002] for 1003", "bye 1 []"]);
+    switch.gone("1003-a");
+}
+
+#[test]
+fn a_target_that_answers_takes_the_place() {
+    let mut switch = sent_on();
+    switch.dials("1002-a", "1003-a", DialProgress::Answered);
+    switch.enters("1003-a", "b2");
+    switch.says(&[]);
+    switch.enters("1002-a", "b2");
+    switch.says(&["transfer 1 [1002 1003] 1001>1003"]);
+    switch.waits(10_000);
+}
+
+#[test]
+fn a_call_that_comes_back_to_the_transferer_is_a_call_again() {
+    let mut switch = sent_on();
+    switch.dials("1002-a", "1003-a", DialProgress::Failed);
+    switch.gone("1003-a");
+    switch.says(&["ringing_over 1 [1002] for 1003"]);
+    // The PBX calls the transferer on a new leg.
+    switch.rings("1002-a", "1001-b");
+    switch.says(&["ringing 1 [1002] 1002>1001"]);
+    switch.enters("1001-b", "b2");
+    switch.enters("1002-a", "b2");
+    switch.says(&["call 1 [1001 1002]"]);
+    switch.waits(10_000);
+    assert_eq!(switch.tracker.call_count(), 1);
+}
+
+#[test]
+fn an_attended_transfer_is_one_in_every_order_of_its_reports() {
+    // What Asterisk reports within a few milliseconds: each report is a step, and the order within a
+    // bridge is kept (left 1002, left 1001 in b1; left 1001, entered 1002 in b2).
+    let orders: [&[u8]; 7] = [
+        b"lmeTxg", // as recorded: both left, entered, then the transfer
+        b"Tlmexg", // the transfer first
+        b"lTmexg", b"mlTexg", b"meTlxg", b"mexlTg", b"lmexgT",
+    ];
+    for order in orders {
+        let mut switch = Switch::new();
+        switch.one_consults();
+        switch.unholds("1001-a");
+        switch.unholds("1001-b");
+        for step in order {
+            match step {
+                b'l' => switch.leaves("1002-a", "b1"),
+                b'm' => switch.leaves("1001-b", "b2"),
+                b'e' => switch.enters("1002-a", "b2"),
+                b'T' => switch.transfers_attended(Some("1003-a")),
+                b'x' => switch.leaves("1001-a", "b1"),
+                _ => {
+                    switch.gone("1001-a");
+                    switch.gone("1001-b");
+                }
+            }
+        }
+        switch.waits(10_000);
+        switch.says(&["bye 2 []", "transfer 1 [1002 1003] 1001>1003"]);
+        switch.gone("1003-a");
+        switch.gone("1002-a");
+        switch.says(&["bye 1 []"]);
+    }
+}
+
+#[test]
+fn a_refused_attended_transfer_changes_nothing() {
+    let mut switch = Switch::new();
+    switch.one_consults();
+    switch.attended(Some("1003-a"), false);
+    switch.waits(10_000);
+    switch.says(&[]);
+    assert_eq!(switch.tracker.call_count(), 2);
+}
+
+#[test]
+fn a_transfer_while_the_target_rings_is_a_blind_one() {
+    let mut switch = Switch::new();
+    switch.two_talk();
+    switch.holds("1001-a");
+    switch.rings("1001-b", "1003-a");
+    switch.says(&["hold_on 1 [1001 1002] by 1001", "ringing 2 [] 1001>1003"]);
+    switch.unholds("1001-a");
+    switch.transfers_attended(None);
+    switch.leaves("1001-a", "b1");
+    switch.leaves("1002-a", "b1");
+    switch.gone("1001-a");
+    switch.gone("1001-b");
+    switch.says(&["transferring 1 [1002] by 1001", "ringing_over 2 [] for 1003 1001"]);
+    switch.waits(5_000);
+    switch.says(&[]);
+    switch.enters("1002-a", "b3");
+    switch.enters("1003-a", "b3");
+    switch.says(&["transfer 1 [1002 1003] 1001>1003"]);
+}
+
+#[test]
+fn a_second_transfer_carries_the_call_on() {
+    let mut switch = sent_on();
+    switch.enters("1003-a", "b2");
+    switch.enters("1002-a", "b2");
+    switch.transfers_blind("1003-a", "1002-a", "1004", true);
+    switch.leaves("1002-a", "b2");
+    switch.leaves("1003-a", "b2");
+    switch.gone("1003-a");
+    switch.rings("1002-a", "1004-a");
+    switch.enters("1004-a", "b3");
+    switch.enters("1002-a", "b3");
+    switch.says(&[
+        "transfer 1 [1002 1003] 1001>1003",
+        "transferring 1 [1002] by 1003",
+        "ringing 1 [1002] 1002>1004",
+        "transfer 1 [1002 1004] 1003>1004",
+    ]);
+    switch.waits(10_000);
+}
+
+#[test]
+fn a_change_of_company_that_no_transfer_explains_is_a_new_call() {
+    let mut switch = Switch::new();
+    switch.two_talk();
+    switch.leaves("1001-a", "b1");
+    switch.leaves("1002-a", "b1");
+    switch.enters("1002-a", "b2");
+    switch.enters("1004-a", "b2");
+    switch.says(&[]);
+    switch.waits(25);
+    switch.says(&["bye 1 []", "call 2 [1002 1004]"]);
+}
