@@ -434,10 +434,6 @@ impl Relay {
         }
     }
 
-    pub(super) fn is_awaited(&self, id: &CallId) -> bool {
-        self.storage.pending.iter().any(|pending| pending.call == *id)
-    }
-
     fn set_parties(&mut self, id: &CallId, view: &CallView) {
         if let Some(call) = self.calls.get_mut(id) {
             call.parties.clone_from(&view.parties);

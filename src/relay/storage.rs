@@ -96,6 +96,11 @@ impl Relay {
         self.storage.down
     }
 
+    /// Whether something accepted in this call is not stored yet.
+    pub(super) fn is_awaited(&self, id: &CallId) -> bool {
+        self.storage.pending.iter().any(|pending| pending.call == *id)
+    }
+
     /// Rows up to this one are safe: confirm them, and hand them over.
     pub(super) fn committed(&mut self, row: u64) {
         self.storage.down = false;

@@ -141,8 +141,8 @@ impl Traces {
     }
 
     fn note(&mut self, batch: &Batch) {
-        let erases = |write: &Write| matches!(write, Write::EraseMessages(_) | Write::EraseCall(_));
-        let first = || batch.writes.iter().any(erases).then_some(0);
+        let is_erasure = |write: &Write| matches!(write, Write::EraseMessages(_) | Write::EraseCall(_));
+        let first = || batch.writes.iter().any(is_erasure).then_some(0);
         self.batches = self.batches.map(|batches| batches + 1).or_else(first);
     }
 

@@ -9,3 +9,11 @@ mod smoke;
 mod stage;
 mod story;
 mod terminal;
+
+/// Tests are quiet, unless somebody wants to follow them.
+fn narrator() -> stage::Narrator {
+    match std::env::var_os("CALLRELAY_TEST_ALOUD") {
+        Some(_) => stage::Narrator::Aloud,
+        None => stage::Narrator::Quiet,
+    }
+}

@@ -140,6 +140,8 @@ impl Drop for RelayProcess {
         // It may be dead already.
         let _ = self.process.kill();
         let _ = self.process.wait();
+        // Only now: the process wrote into it.
+        drop(self.folder.take());
     }
 }
 
@@ -170,7 +172,7 @@ fn spawn(folder: &Path) -> Result<Child> {
 }
 
 fn write_config(folder: &Path, pbx: &Pbx, terminals: u16, operator: u16) -> Result<()> {
-    let app = format!("callrelay-{}", terminals);
+    let app = format!("callrelay-{terminals}");
     let config = format!(
         "[server]\nlisten = \"127.0.0.1:{terminals}\"\nadmin_listen = \"127.0.0.1:{operator}\"\n\n\
          [[pbx]]\nname = \"main\"\nkind = \"ari\"\nurl = \"{}\"\nusername = \"callrelay\"\npassword = \"{}\"\n\

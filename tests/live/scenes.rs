@@ -3,15 +3,15 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::phone::{Call, Phone};
-use crate::stage::{Narrator, Stage};
+use crate::phone::{Account, Call, Caller, Phone};
+use crate::stage::Stage;
 use crate::terminal::Terminal;
 
 /// 1001 and 1002 talk, and a terminal of each knows.
 struct Talk {
     stage: Stage,
     /// A phone that goes out of scope hangs up.
-    _phones: (Phone, Phone),
+    phones: (Phone, Phone),
     call: Call,
     answered: Call,
     alices: Terminal,
@@ -19,7 +19,7 @@ struct Talk {
 }
 
 async fn alice_and_bob_talk() -> Result<Talk> {
-    let stage = Stage::set(Narrator::Quiet).await?;
+    let stage = Stage::set(crate::narrator()).await?;
     let (alice, bob) = (stage.phone("1001").await?, stage.phone("1002").await?);
     let (mut alices, mut bobs) = (stage.waiting("1001").await?, stage.waiting("1002").await?);
     let call = alice.dial("1002").await?;
@@ -33,7 +33,7 @@ async fn alice_and_bob_talk() -> Result<Talk> {
         .await?;
     Ok(Talk {
         stage,
-        _phones: (alice, bob),
+        phones: (alice, bob),
         call,
         answered,
         alices,
@@ -43,13 +43,13 @@ async fn alice_and_bob_talk() -> Result<Talk> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_story() -> Result<()> {
-    let mut stage = Stage::set(Narrator::Quiet).await?;
+    let mut stage = Stage::set(crate::narrator()).await?;
     crate::story::play(&mut stage).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_given_up_rings_and_is_over() -> Result<()> {
-    let stage = Stage::set(Narrator::Quiet).await?;
+    let stage = Stage::set(crate::narrator()).await?;
     let (alice, bob) = (stage.phone("1001").await?, stage.phone("1002").await?);
     let (mut alices, mut bobs) = (stage.waiting("1001").await?, stage.waiting("1002").await?);
     let call = alice.dial("1002").await?;
@@ -66,7 +66,7 @@ async fn a_call_that_is_given_up_rings_and_is_over() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_call_rings_and_is_over() -> Result<()> {
-    let stage = Stage::set(Narrator::Quiet).await?;
+    let stage = Stage::set(crate::narrator()).await?;
     let (alice, bob) = (stage.phone("1001").await?, stage.phone("1002").await?);
     let (mut alices, mut bobs) = (stage.waiting("1001").await?, stage.waiting("1002").await?);
     let call = alice.dial("1002").await?;
@@ -86,13 +86,13 @@ async fn either_side_may_hang_up() -> Result<()> {
         answered,
         mut alices,
         mut bobs,
-        _phones,
+        phones,
     } = alice_and_bob_talk().await?;
     answered.hang_up().await?;
     call.ended().await?;
     alices.hears("bye: talking with nobody").await?;
     bobs.hears("bye: talking with nobody").await?;
-    let (alice, bob) = &_phones;
+    let (alice, bob) = &phones;
     let again = bob.dial("1001").await?;
     let answered = alice.rings().await?.answer().await?;
     again.answered().await?;
@@ -117,7 +117,7 @@ async fn while_both_sides_hold_the_first_resume_is_none() -> Result<()> {
         mut alices,
         mut bobs,
         stage: _stage,
-        _phones,
+        phones: _phones,
     } = alice_and_bob_talk().await?;
     call.hold().await?;
     alices.hears("hold_on: held with 1002").await?;
@@ -142,7 +142,7 @@ async fn a_callee_transfers_blind() -> Result<()> {
         mut alices,
         mut bobs,
         call: _call,
-        _phones,
+        phones: _phones,
     } = alice_and_bob_talk().await?;
     let carol = stage.phone("1003").await?;
     let mut carols = stage.waiting("1003").await?;
@@ -172,7 +172,7 @@ async fn a_blind_transfer_that_is_refused_ends_the_call() -> Result<()> {
         answered,
         mut alices,
         mut bobs,
-        _phones,
+        phones: _phones,
     } = alice_and_bob_talk().await?;
     let carol = stage.phone("1003").await?;
     let mut carols = stage.waiting("1003").await?;
@@ -196,7 +196,7 @@ async fn a_blind_transfer_nobody_answers_ends_with_the_other_leg() -> Result<()>
         answered,
         mut alices,
         mut bobs,
-        _phones,
+        phones: _phones,
     } = alice_and_bob_talk().await?;
     let carol = stage.phone("1003").await?;
     let mut carols = stage.waiting("1003").await?;
@@ -224,7 +224,7 @@ async fn a_callee_transfers_after_a_consultation() -> Result<()> {
         mut alices,
         mut bobs,
         call: _call,
-        _phones,
+        phones,
     } = alice_and_bob_talk().await?;
     let carol = stage.phone("1003").await?;
     let mut carols = stage.waiting("1003").await?;
@@ -233,7 +233,7 @@ async fn a_callee_transfers_after_a_consultation() -> Result<()> {
     bobs.hears("hold_on: held with 1001").await?;
     alices.sends("I am on hold").await?;
     alices.hears("sent #1 held").await?;
-    let consultation = _phones.1.dial("1003").await?;
+    let consultation = phones.1.dial("1003").await?;
     let carols_call = carol.rings().await?.answer().await?;
     consultation.answered().await?;
     consultation.talks_with(&carols_call).await?;
@@ -270,13 +270,13 @@ async fn a_consultation_that_comes_to_nothing_leaves_the_call_as_it_was() -> Res
         mut alices,
         mut bobs,
         answered: _answered,
-        _phones,
+        phones,
     } = alice_and_bob_talk().await?;
     let carol = stage.phone("1003").await?;
     call.hold().await?;
     alices.hears("hold_on: held with 1002").await?;
     bobs.hears("hold_on: held with 1001").await?;
-    let consultation = _phones.0.dial("1003").await?;
+    let consultation = phones.0.dial("1003").await?;
     let _carols_call = carol.rings().await?.answer().await?;
     consultation.answered().await?;
     alices
@@ -297,7 +297,7 @@ async fn a_parked_call_goes_on_with_whoever_fetches_it() -> Result<()> {
         mut alices,
         mut bobs,
         answered: _answered,
-        _phones,
+        phones: _phones,
     } = alice_and_bob_talk().await?;
     let carol = stage.phone("1003").await?;
     let mut carols = stage.waiting("1003").await?;
@@ -327,7 +327,7 @@ async fn what_was_unread_at_the_end_can_still_be_read_for_a_while() -> Result<()
         mut alices,
         bobs,
         answered,
-        _phones,
+        phones: _phones,
     } = alice_and_bob_talk().await?;
     let dropped = bobs.drops();
     alices.sends("The last word").await?;
@@ -356,7 +356,7 @@ async fn calls_that_ended_while_the_relay_was_dead_are_over_when_it_is_back() ->
         mut alices,
         bobs,
         answered,
-        _phones,
+        phones: _phones,
     } = alice_and_bob_talk().await?;
     alices.sends("Hello").await?;
     alices.hears("sent #1 stored").await?;
@@ -369,4 +369,105 @@ async fn calls_that_ended_while_the_relay_was_dead_are_over_when_it_is_back() ->
     alices.hears("link_failed not_in_call").await?;
     drop(bobs);
     stage.relay.forgets("Hello").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_by_feature_code_hands_over_like_any_other() -> Result<()> {
+    let Talk {
+        stage,
+        call,
+        mut alices,
+        mut bobs,
+        answered,
+        phones: _phones,
+    } = alice_and_bob_talk().await?;
+    let carol = stage.phone("1003").await?;
+    let mut carols = stage.waiting("1003").await?;
+    alices.sends("Said before").await?;
+    alices.hears("sent #1 stored").await?;
+    bobs.hears("received #1 1001: Said before").await?;
+    call.press("*2").await?;
+    call.press("1003").await?;
+    let ringing = carol.rings().await?;
+    alices
+        .hears_all(&["hold_on: held with 1002", "ringing out with 1003"])
+        .await?;
+    bobs.hears("hold_on: held with 1001").await?;
+    let carols_call = ringing.answer().await?;
+    alices
+        .hears_all(&["call: talking with 1003", "replayed #0"])
+        .await?;
+    carols
+        .hears_all(&["ringing in with 1001", "call: talking with 1001", "replayed #0"])
+        .await?;
+    bobs.hears_nothing().await?;
+    call.hang_up().await?;
+    alices
+        .hears_all(&["bye: talking with nobody", "transfer: talking with 1002, 1003"])
+        .await?;
+    carols
+        .hears_all(&[
+            "bye: talking with nobody",
+            "call: talking with 1002",
+            "sent #1 1001: Said before (transferred send)",
+            "replayed #1",
+        ])
+        .await?;
+    bobs.hears_all(&["parties: talking with 1003", "hold_off: talking with 1003"])
+        .await?;
+    bobs.sends("And now?").await?;
+    bobs.hears("sent #2 stored").await?;
+    carols.hears("received #2 1002: And now?").await?;
+    carols_call.hang_up().await?;
+    answered.ended().await?;
+    bobs.hears("bye: talking with nobody").await?;
+    carols.hears_all(&["bye: talking with nobody"]).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_from_outside_is_known_by_its_number() -> Result<()> {
+    let stage = Stage::set(crate::narrator()).await?;
+    let trunk = Account {
+        password: "trunk".to_owned(),
+        ..Account::of("trunk")
+    };
+    let trunk = Phone::register_with(&stage.pbx.sip, trunk).await?;
+    let bob = stage.phone("1002").await?;
+    let mut bobs = stage.waiting("1002").await?;
+    let call = trunk
+        .dial_as(&Caller::named("5557654321", "Olga"), "815551002")
+        .await?;
+    let ringing = bob.rings().await?;
+    call.rings().await?;
+    assert_eq!(
+        (ringing.caller(), ringing.dialled()),
+        (&Caller::named("5557654321", "Olga"), "1002")
+    );
+    bobs.hears("ringing in with 5557654321").await?;
+    let _answered = ringing.answer().await?;
+    bobs.hears_all(&["call: talking with 5557654321", "replayed #0"])
+        .await?;
+    call.hang_up().await?;
+    bobs.hears("bye: talking with nobody").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_from_outside_cannot_pass_for_one_of_our_phones() -> Result<()> {
+    let stage = Stage::set(crate::narrator()).await?;
+    let trunk = Account {
+        password: "trunk".to_owned(),
+        ..Account::of("trunk")
+    };
+    let trunk = Phone::register_with(&stage.pbx.sip, trunk).await?;
+    let bob = stage.phone("1002").await?;
+    let (mut alices, mut bobs) = (stage.waiting("1001").await?, stage.waiting("1002").await?);
+    let call = trunk.dial_as(&Caller::number("1001"), "815551002").await?;
+    let _answered = bob.rings().await?.answer().await?;
+    call.answered().await?;
+    bobs.hears_like("ringing in with anonymous-").await?;
+    bobs.hears_like("call: talking with anonymous-").await?;
+    bobs.hears("replayed #0").await?;
+    bobs.sends("Not for 1001").await?;
+    bobs.hears("sent #1 stored").await?;
+    alices.hears_nothing().await
 }

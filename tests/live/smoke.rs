@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use crate::stage::{Narrator, Stage};
+use crate::stage::Stage;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_followed() -> Result<()> {
-    let stage = Stage::set(Narrator::Quiet).await?;
+    let stage = Stage::set(crate::narrator()).await?;
     let (alice, bob) = (stage.phone("1001").await?, stage.phone("1002").await?);
     let (mut alices, mut bobs) = (stage.waiting("1001").await?, stage.waiting("1002").await?);
     let call = alice.dial("1002").await?;

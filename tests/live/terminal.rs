@@ -141,6 +141,21 @@ impl Terminal {
         }
     }
 
+    /// The next frame, as a line, begins like this.
+    pub(crate) async fn hears_like(&mut self, beginning: &str) -> Result<()> {
+        let frame = self
+            .next()
+            .await
+            .with_context(|| format!("{} waited for {beginning:?}", self.phone))?;
+        let line = line(&frame);
+        ensure!(
+            line.starts_with(beginning),
+            "{} heard {line:?} instead of {beginning:?} …",
+            self.phone
+        );
+        Ok(())
+    }
+
     /// These frames come, one after the other.
     pub(crate) async fn hears_all(&mut self, expected: &[&str]) -> Result<()> {
         for line in expected {

@@ -33,7 +33,14 @@ pub(super) struct Rest {
 impl Rest {
     /// Prepares to ask; nothing is sent yet. Each answer may take `wait`.
     pub(super) fn new(ari: &config::Ari, app: &str, wait: Duration) -> Result<Self, Loss> {
-        let client = Client::builder()
+        let base = base(&ari.url)?;
+        let builder = if base.scheme() == "http" {
+            // Otherwise a machine without certificates could not even speak in the clear.
+            Client::builder().tls_certs_only([])
+        } else {
+            Client::builder()
+        };
+        let client = builder
             .user_agent(concat!("callrelay/", env!("CARGO_PKG_VERSION")))
             .timeout(wait)
             // The credentials go to the configured address, not to where it or the environment points.
@@ -43,7 +50,7 @@ impl Rest {
             .map_err(Loss::Client)?;
         Ok(Self {
             client,
-            base: base(&ari.url)?,
+            base,
             authorization: basic(&ari.username, ari.password.expose_secret())?,
             username: ari.username.clone(),
             app: app.to_owned(),

@@ -18,11 +18,6 @@ impl Call {
         Self { leg }
     }
 
-    /// The SIP Call-ID, which ARI shows as the channel's `protocol_id`.
-    pub(crate) fn call_id(&self) -> String {
-        self.leg.dialog_id().call_id
-    }
-
     /// Waits until the far phone rings.
     pub(crate) async fn rings(&self) -> Result<()> {
         self.leg
@@ -145,11 +140,6 @@ impl IncomingCall {
     /// The number that this INVITE was sent to: the phone's own, or on a trunk the one that was dialled.
     pub(crate) fn dialled(&self) -> &str {
         &self.dialled
-    }
-
-    /// The SIP Call-ID, which ARI shows as the channel's `protocol_id`.
-    pub(crate) fn call_id(&self) -> String {
-        self.leg.dialog_id().call_id
     }
 
     pub(super) fn still_rings(&self) -> bool {

@@ -1,8 +1,10 @@
 //! Transfers (semantics §6).
 
+use callrelay::model::BridgeId;
+use callrelay::tracker::PbxEvent;
 use callrelay::tracker::event::DialProgress;
 
-use crate::switch::Switch;
+use crate::switch::{Switch, channel};
 
 #[test]
 fn a_refused_blind_transfer_changes_nothing() {
@@ -175,4 +177,32 @@ fn a_change_of_company_that_no_transfer_explains_is_a_new_call() {
     switch.says(&[]);
     switch.waits(25);
     switch.says(&["bye 1 []", "call 2 [1002 1004]"]);
+}
+
+#[test]
+fn a_transferer_destroyed_before_the_report_after_a_long_consultation_is_still_one_who_transferred() {
+    let mut switch = Switch::new();
+    switch.two_talk();
+    // The consultation is on the same leg, and longer than the settle time.
+    switch.leaves("1001-a", "b1");
+    switch.enters("1001-a", "b2");
+    switch.enters("1003-a", "b2");
+    switch.waits(60_000);
+    switch.says(&["call 2 [1001 1003]", "hold_on 1 [1001 1002] by 1001"]);
+    switch.gone("1001-a");
+    switch.leaves("1002-a", "b1");
+    switch.enters("1002-a", "b2");
+    switch.says(&[]);
+    switch.tells(&PbxEvent::AttendedTransfer {
+        first_leg: channel("1001-a"),
+        second_leg: channel("1001-a"),
+        first_bridge: Some(BridgeId::new("b1")),
+        second_bridge: Some(BridgeId::new("b2")),
+        transferee: Some(channel("1002-a")),
+        target: Some(channel("1003-a")),
+        success: true,
+    });
+    switch.says(&["bye 2 []", "transfer 1 [1002 1003] 1001>1003"]);
+    switch.waits(10_000);
+    switch.says(&[]);
 }
