@@ -7,6 +7,7 @@ mod phone;
 mod relay;
 mod stage;
 mod story;
+#[expect(dead_code, reason = "the demo uses a part of what the tests use")]
 mod terminal;
 
 use anyhow::{Context as _, Result};
