@@ -86,12 +86,13 @@ async fn the_log_holds_no_secret_at_any_level_and_no_phone_above_debug() {
             if line["level"] == "DEBUG" || line["level"] == "TRACE" {
                 continue;
             }
-            // A close code may look like a phone.
+            // A close code, or a fraction of a second, may look like a phone.
             line["fields"]["code"] = Value::Null;
+            line["timestamp"] = Value::Null;
             let text = line.to_string();
-            for phone in ["1001", "1002", "1003", "alice", "bob", "User "] {
-                assert!(!text.contains(phone), "{phone} in {text}");
-            }
+            let mut words = text.split(|character: char| !character.is_alphanumeric());
+            let said = words.find(|word| ["1001", "1002", "1003", "alice", "bob", "User"].contains(word));
+            assert_eq!(said, None, "{text}");
         }
     }
 }
