@@ -3,8 +3,10 @@
 use std::io::{self, IsTerminal};
 
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::{Directive, LevelFilter};
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{EnvFilter, FilterExt as _, LevelFilter, filter_fn};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::WrongUsage;
 
@@ -29,21 +31,26 @@ const CARRIERS: [&str; 5] = [
 
 /// Starts the log of the process.
 pub(super) fn start(format: Format) -> anyhow::Result<()> {
-    let mut filter = EnvFilter::builder()
+    let wanted = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .parse(wanted().unwrap_or_default())
         .map_err(|error| WrongUsage(format!("CALLRELAY_LOG or RUST_LOG: {error}")))?;
-    for carrier in CARRIERS {
-        filter = filter.add_directive(format!("{carrier}=info").parse::<Directive>()?);
-    }
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let filter = wanted.and(filter_fn(carries_nothing));
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let log = tracing_subscriber::registry();
     match format {
-        Format::Text => lines.with_ansi(io::stderr().is_terminal()).init(),
-        Format::Json => lines.json().init(),
+        Format::Text => log
+            .with(lines.with_ansi(io::stderr().is_terminal()).with_filter(filter))
+            .init(),
+        Format::Json => log.with(lines.json().with_filter(filter)).init(),
     }
     Ok(())
+}
+
+/// Not to be talked out of by a directive, however precise.
+fn carries_nothing(line: &Metadata<'_>) -> bool {
+    let library = line.target().split("::").next().unwrap_or_default();
+    *line.level() <= Level::INFO || !CARRIERS.contains(&library)
 }
 
 /// Our own variable wins over the one that every Rust program of the machine shares.

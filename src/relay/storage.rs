@@ -1,6 +1,6 @@
 //! What is under way to the store, and what to do when it fails.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::model::{CallId, Moment, PbxName, SessionId};
@@ -201,6 +201,7 @@ impl Relay {
                 );
             }
         }
+        let mut rewritten = BTreeSet::new();
         for write in unwritten {
             match write {
                 Write::Append(_) => {}
@@ -213,8 +214,8 @@ impl Relay {
                     }
                 }
                 Write::PutCall(record) => {
-                    // The present state, if the call still stands.
-                    if self.calls.contains_key(&record.call) {
+                    // The present state, once, if the call still stands.
+                    if self.calls.contains_key(&record.call) && rewritten.insert(record.call.clone()) {
                         self.write_call(&record.call);
                     }
                 }
