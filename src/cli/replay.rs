@@ -1,5 +1,6 @@
 //! `callrelay replay`: runs a recorded stream through the tracker and prints what it concluded.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -46,8 +47,20 @@ pub fn run(args: &ReplayArgs, out: &mut impl Write, err: &mut impl Write) -> any
         return replay(std::io::stdin().lock(), endpoints, args.why, out, err);
     }
     let file = File::open(&args.file).with_context(|| format!("cannot open {}", args.file.display()))?;
-    replay(BufReader::new(file), endpoints, args.why, out, err)
-        .with_context(|| format!("while replaying {}", args.file.display()))
+    let replayed = replay(BufReader::new(file), endpoints, args.why, out, err);
+    match replayed {
+        // Whoever reads has seen enough.
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        replayed => replayed.with_context(|| format!("while replaying {}", args.file.display())),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let of_io = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    let of_json = error
+        .downcast_ref::<serde_json::Error>()
+        .and_then(serde_json::Error::io_error_kind);
+    of_io.or(of_json) == Some(std::io::ErrorKind::BrokenPipe)
 }
 
 /// Replays one recording. What cannot be understood is said on `err` and passed over.
@@ -59,6 +72,7 @@ pub fn replay(
     err: &mut impl Write,
 ) -> anyhow::Result<()> {
     let mut tracker = Tracker::new(endpoints, Patience::default());
+    let mut complaints = Complaints { err, made: 0 };
     let mut understood = 0_u64;
     let mut ami = false;
     let mut last = Moment::default();
@@ -66,7 +80,7 @@ pub fn replay(
         let record = match record {
             Ok(record) => record,
             Err(error) => {
-                writeln!(err, "{error}")?;
+                complaints.make(&error)?;
                 continue;
             }
         };
@@ -81,17 +95,48 @@ pub fn replay(
                 let cause = why.then(|| format!("line {}: {}", record.line, kind(record.event.get())));
                 print(&tracker.handle(last, &event), cause.as_deref(), out)?;
             }
-            Err(error) => writeln!(err, "line {}: {error}", record.line)?,
+            Err(error) => complaints.make(&format_args!("line {}: {error}", record.line))?,
         }
     }
+    complaints.sum_up()?;
     if understood == 0 && ami {
         bail!("this is a recording of AMI, which this version cannot replay; record over ARI instead");
+    }
+    if understood == 0 && complaints.made > 0 {
+        bail!("there is no event of ARI in it, as `callrelay record` writes them");
     }
     while let Some(deadline) = tracker.next_deadline() {
         print_due(&mut tracker, deadline, why, out)?;
     }
     out.flush()?;
     Ok(())
+}
+
+/// How many lines that were passed over are told one by one.
+const COMPLAINTS_MAX: u64 = 10;
+
+/// What could not be understood. A file of another kind is not told line by line.
+struct Complaints<'a, W> {
+    err: &'a mut W,
+    made: u64,
+}
+
+impl<W: Write> Complaints<'_, W> {
+    fn make(&mut self, what: &dyn Display) -> std::io::Result<()> {
+        self.made += 1;
+        if self.made <= COMPLAINTS_MAX {
+            writeln!(self.err, "{what}")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn sum_up(&mut self) -> std::io::Result<()> {
+        match self.made.saturating_sub(COMPLAINTS_MAX) {
+            0 => Ok(()),
+            more => writeln!(self.err, "and {more} more lines were passed over"),
+        }
+    }
 }
 
 /// Prints what fell due by `now`, each with the moment it fell due.

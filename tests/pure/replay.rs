@@ -379,3 +379,27 @@ fn an_outside_caller_without_a_number_has_an_identity_of_its_own() {
         r#"{"at":1795397900.408417,"event":"call","call":1,"phones":["1002","anonymous-1795397900.140"],"from":"anonymous-1795397900.140","to":"1002"}"#
     );
 }
+
+#[test]
+fn a_file_of_another_kind_is_refused_in_a_few_lines() {
+    let ami = "{\"Event\":\"Newchannel\"}\n".repeat(12);
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let refused = replay::replay(
+        BufReader::new(ami.as_bytes()),
+        EndpointMap::default(),
+        false,
+        &mut out,
+        &mut err,
+    );
+    assert_eq!(
+        refused.map_err(|error| error.to_string()),
+        Err("there is no event of ARI in it, as `callrelay record` writes them".to_owned())
+    );
+    let said = lines(err);
+    assert_eq!(said.len(), 11, "{said:?}");
+    assert_eq!(
+        said.last().map(String::as_str),
+        Some("and 2 more lines were passed over")
+    );
+    assert_eq!(lines(out), Vec::<String>::new());
+}
