@@ -150,14 +150,16 @@ impl Call {
     }
 
     pub(super) fn has_unread_for(&self, phone: &Phone) -> bool {
-        let Some(mailbox) = self.mailboxes.get(phone) else {
-            return false;
-        };
-        self.log.entries().any(|(number, entry)| {
-            mailbox
-                .segment_of(number)
-                .is_some_and(|segment| segment.owner != entry.from)
-                && mailbox.seq_of(number).is_some_and(|seq| seq > mailbox.acked)
+        self.unread_of(phone).next().is_some()
+    }
+
+    /// The messages that this phone received and no terminal of it has acknowledged.
+    pub(super) fn unread_of(&self, phone: &Phone) -> impl Iterator<Item = u64> {
+        let mailbox = self.mailboxes.get(phone);
+        self.log.entries().filter_map(move |(number, entry)| {
+            let mailbox = mailbox?;
+            let received = mailbox.segment_of(number)?.owner != entry.from;
+            (received && mailbox.seq_of(number)? > mailbox.acked).then_some(number)
         })
     }
 

@@ -33,7 +33,7 @@ pub struct PartyReport {
     pub links: usize,
     /// Rows in its mailbox.
     pub rows: u64,
-    /// Rows no terminal of it has acknowledged.
+    /// Rows it received that no terminal of it has acknowledged.
     pub unread: u64,
 }
 
@@ -59,9 +59,7 @@ impl Relay {
                 state: call.state_for(phone),
                 links: self.links.get(phone).map_or(0, std::collections::BTreeSet::len),
                 rows: mailbox.rows,
-                unread: mailbox
-                    .last_seq(call.log.committed())
-                    .saturating_sub(mailbox.acked),
+                unread: call.unread_of(phone).count() as u64,
             };
         let report = |call: &super::call::Call| CallReport {
             call: call.id.clone(),
