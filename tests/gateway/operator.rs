@@ -28,7 +28,7 @@ async fn calls_and_links_are_listed_without_what_was_said() {
     }
     bob.ack(1).await;
     while alice.hear().await["type"] != "delivered" {}
-    // What a phone sent counts until it acknowledges that, too.
+    // What a phone sent itself it need not read.
     let party = |phone: &str, unread: u64| {
         json!({"phone": phone, "name": format!("User {phone}"), "state": "talking", "links": 1, "rows": 2,
             "unread": unread})
