@@ -9,6 +9,7 @@ mod smoke;
 mod stage;
 mod story;
 mod terminal;
+mod wire;
 
 /// Tests are quiet, unless somebody wants to follow them.
 fn narrator() -> stage::Narrator {

@@ -4,8 +4,10 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::phone::{Account, Call, Caller, Phone};
-use crate::stage::Stage;
+use crate::relay::RelayProcess;
+use crate::stage::{Pbx, Stage};
 use crate::terminal::Terminal;
+use crate::wire::Wire;
 
 /// 1001 and 1002 talk, and a terminal of each knows.
 struct Talk {
@@ -19,7 +21,10 @@ struct Talk {
 }
 
 async fn alice_and_bob_talk() -> Result<Talk> {
-    let stage = Stage::set(crate::narrator()).await?;
+    talk_on(Stage::set(crate::narrator()).await?).await
+}
+
+async fn talk_on(stage: Stage) -> Result<Talk> {
     let (alice, bob) = (stage.phone("1001").await?, stage.phone("1002").await?);
     let (mut alices, mut bobs) = (stage.waiting("1001").await?, stage.waiting("1002").await?);
     let call = alice.dial("1002").await?;
@@ -470,4 +475,53 @@ async fn a_caller_from_outside_cannot_pass_for_one_of_our_phones() -> Result<()>
     bobs.sends("Not for 1001").await?;
     bobs.hears("sent #1 stored").await?;
     alices.hears_nothing().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_pbx_is_out_of_sight_the_known_go_on_and_nothing_else_happens() -> Result<()> {
+    let mut stage = Stage::set(crate::narrator()).await?;
+    let ari = reqwest::Url::parse(&stage.pbx.ari_url)?;
+    let wire = Wire::to(ari.authority().to_owned()).await?;
+    let by_wire = stage
+        .pbx
+        .ari_url
+        .replace(ari.authority(), &wire.address.to_string());
+    stage.relay = RelayProcess::start(&Pbx {
+        ari_url: by_wire,
+        ..stage.pbx.clone()
+    })
+    .await?;
+    let Talk {
+        stage,
+        call,
+        answered,
+        mut alices,
+        mut bobs,
+        phones: _phones,
+    } = talk_on(stage).await?;
+
+    wire.cut();
+    alices.hears("uncertain main").await?;
+    bobs.hears("uncertain main").await?;
+    assert_eq!(stage.relay.operator("/readyz").await?["ready"], json!(false));
+    alices.sends("Are we still on?").await?;
+    alices.hears("sent #1 stored").await?;
+    bobs.hears("received #1 1001: Are we still on?").await?;
+    wire.mend();
+    alices.hears("certain main").await?;
+    bobs.hears("certain main").await?;
+    assert_eq!(stage.relay.operator("/readyz").await?["ready"], json!(true));
+
+    wire.cut();
+    alices.hears("uncertain main").await?;
+    bobs.hears("uncertain main").await?;
+    call.hang_up().await?;
+    answered.ended().await?;
+    alices.hears_nothing().await?;
+    wire.mend();
+    alices
+        .hears_all(&["bye: talking with nobody", "certain main"])
+        .await?;
+    bobs.hears_all(&["bye: talking with nobody", "certain main"])
+        .await
 }
