@@ -6,6 +6,7 @@ mod drawer;
 mod lines;
 mod relay;
 mod replay;
+mod seed;
 mod shuffle;
 mod stage;
 mod switch;

@@ -8,9 +8,8 @@ use std::time::Duration;
 use callrelay::model::Moment;
 use callrelay::tracker::{Conclusion, Patience, PbxEvent, Tracker, What};
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 
-use crate::traces;
+use crate::{seed, traces};
 
 /// How far an event may move.
 const SHIFT_MICROS_MAX: u64 = 10_000;
@@ -145,11 +144,7 @@ fn holds_in_any_order(name: &str) {
     let events = traces::events(name);
     let expected = conclude(&events);
     let shifts = proptest::collection::vec(0..=SHIFT_MICROS_MAX, events.len());
-    let mut runner = TestRunner::new(ProptestConfig {
-        cases: CASES,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    });
+    let (mut runner, seed) = seed::runner(CASES);
     let outcome = runner.run(&shifts, |shifts| {
         let found = conclude(&shuffled(&events, &shifts));
         prop_assert_eq!(stories(&found), stories(&expected));
@@ -159,7 +154,7 @@ fn holds_in_any_order(name: &str) {
         Ok(())
     });
     if let Err(error) = outcome {
-        panic!("{name}: {error}");
+        panic!("{name}, seed {seed}: {error}");
     }
 }
 

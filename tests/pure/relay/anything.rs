@@ -7,8 +7,8 @@ use std::time::Duration;
 use callrelay::model::{CallId, Epoch, Phone};
 use callrelay::relay::{Notice, Replay, Resume, Row, Rules, SendRequest, Status};
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 
+use crate::seed;
 use crate::stage::{Heard, Stage};
 use crate::terminal::Terminal;
 
@@ -473,11 +473,7 @@ impl World {
 
 #[test]
 fn whatever_happens_everybody_gets_what_is_theirs_in_order_and_nothing_else() {
-    let mut runner = TestRunner::new(ProptestConfig {
-        cases: CASES,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    });
+    let (mut runner, seed) = seed::runner(CASES);
     let outcome = runner.run(&steps(), |steps| {
         let mut world = World::new();
         for step in steps {
@@ -487,6 +483,6 @@ fn whatever_happens_everybody_gets_what_is_theirs_in_order_and_nothing_else() {
         Ok(())
     });
     if let Err(error) = outcome {
-        panic!("{error}");
+        panic!("seed {seed}: {error}");
     }
 }
