@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use super::*;
 
 mod refusals;
+mod sweep;
 
 /// A folder with a configuration file in it, and what stands around it.
 struct Scene {
