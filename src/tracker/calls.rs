@@ -70,10 +70,16 @@ impl Call {
     }
 
     pub(super) fn memory(&self, topology: &Topology) -> CallMemory {
-        // An unhold that waits for its delay will have counted by the time this is needed.
+        // Where a channel consults it holds for whom it consults, and not here. An unhold that waits for its
+        // delay will have counted by the time this is needed.
         let holds = |id: &&ChannelId| {
             let known = topology.channels.get(*id);
-            known.is_some_and(|channel| channel.holding && channel.resumes_at.is_none())
+            known.is_some_and(|channel| {
+                let bridge = channel.bridge.as_ref();
+                bridge.is_some_and(|bridge| self.home.contains(bridge))
+                    && channel.holding
+                    && channel.resumes_at.is_none()
+            })
         };
         let parties = self.parties.iter().map(|(phone, party)| RememberedParty {
             phone: phone.clone(),

@@ -33,7 +33,8 @@ impl Tracker {
     }
 
     /// Asterisk says *unhold* by itself just before a transfer, so it counts only if the channel is
-    /// still in its bridge a little later (semantics §5.4). Leaving the bridge takes the timer back.
+    /// still in its bridge a little later (semantics §5.4). Leaving the bridge takes the timer back; saying it
+    /// again does not put it off.
     pub(super) fn on_unhold(&mut self, at: Moment, channel: &ChannelId) {
         let Some(known) = self.topology.channels.get_mut(channel) else {
             return;
@@ -41,7 +42,7 @@ impl Tracker {
         if known.hold_on_the_way == HoldOnTheWay::WasLeft {
             known.hold_on_the_way = HoldOnTheWay::Ends;
         }
-        if known.holding {
+        if known.holding && known.resumes_at.is_none() {
             let due = at + self.patience.resume_delay;
             known.resumes_at = Some(due);
             self.timers.insert((due, Timer::Resume(channel.clone())));

@@ -187,6 +187,7 @@ impl Tracker {
                     Because::CameBack,
                     What::Call { from: None, to: None },
                 );
+                self.nothing_comes_back(now, number);
             }
             [target] if !group.conference && (!pending.unsure || pending.names(target)) => {
                 self.ringing_became_call(group, number);
@@ -299,6 +300,7 @@ impl Tracker {
             Because::TwoCallsMet,
             What::Merge { absorbed, joined },
         );
+        self.nobody_rings_for(now, absorbed);
     }
 
     /// These parties of a call are with another one now, and others are not.
@@ -359,6 +361,7 @@ impl Tracker {
             self.release(number, Some(party));
         }
         self.conclude(now, number, because, What::Bye);
+        self.nobody_rings_for(now, number);
     }
 
     pub(super) fn release(&mut self, number: CallNumber, party: Option<Party>) {

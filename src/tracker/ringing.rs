@@ -73,6 +73,27 @@ impl Ringing {
         attempts.map(|(peer, _)| peer.clone()).collect()
     }
 
+    /// The channels that were told to ring, or to be about to be called, for this call.
+    fn for_call(&self, number: CallNumber) -> Vec<ChannelId> {
+        let is_told = |attempt: &Attempt| attempt.told.as_ref().is_some_and(|told| told.call == number);
+        let attempts = self.attempts.iter().filter(|(_, attempt)| is_told(attempt));
+        attempts.map(|(peer, _)| peer.clone()).collect()
+    }
+
+    /// The channels that the PBX calls by itself for this call, and those that are dialled by one of them.
+    fn called_by_the_pbx(&self, number: CallNumber) -> (Vec<ChannelId>, Vec<ChannelId>) {
+        let (called, others): (Vec<ChannelId>, Vec<ChannelId>) = self
+            .for_call(number)
+            .into_iter()
+            .partition(|peer| self.attempts[peer].caller.is_none());
+        let by_them = |peer: &ChannelId| {
+            let caller = self.attempts[peer].caller.as_ref();
+            caller.is_some_and(|caller| called.contains(caller))
+        };
+        let dialled = others.into_iter().filter(by_them).collect();
+        (called, dialled)
+    }
+
     /// The channels that are being dialled.
     pub(super) fn dialled(&self) -> Vec<ChannelId> {
         self.attempts.keys().cloned().collect()
@@ -393,6 +414,50 @@ impl Tracker {
         channels.next().cloned()
     }
 
+    /// Nobody waits for a target in this call any more: whom the PBX calls by itself rings for another one, that
+    /// is still to begin.
+    pub(super) fn nothing_comes_back(&mut self, at: Moment, number: CallNumber) {
+        let (called, dialled) = self.ringing.called_by_the_pbx(number);
+        for peer in called.iter().chain(&dialled) {
+            self.rings_for_it_no_more(at, peer);
+        }
+        for peer in called.into_iter().chain(dialled) {
+            let attempt = self.ringing.attempts.get(&peer);
+            if attempt.is_none_or(|attempt| attempt.answered) {
+                continue;
+            }
+            if self.suspended {
+                self.timers.insert((at, Timer::Ringing(peer)));
+            } else {
+                self.tell_ringing(at, &peer);
+            }
+        }
+    }
+
+    /// This call is over, and its number is never given again: whoever rings for it does so no more.
+    pub(super) fn nobody_rings_for(&mut self, at: Moment, number: CallNumber) {
+        self.nothing_comes_back(at, number);
+        for peer in self.ringing.for_call(number) {
+            self.rings_for_it_no_more(at, &peer);
+        }
+        self.ringing.numbers.retain(|_, known| *known != number);
+    }
+
+    fn rings_for_it_no_more(&mut self, at: Moment, peer: &ChannelId) {
+        let Some(attempt) = self.ringing.attempts.get_mut(peer) else {
+            return;
+        };
+        if attempt.answered {
+            attempt.rings_since = None;
+        }
+        if let Some(over) = attempt.told.take() {
+            // Also of a call of which a snapshot proves that it is over.
+            let suspended = std::mem::replace(&mut self.suspended, false);
+            self.tell_ringing_over(at, over.call, over.to, over.from);
+            self.suspended = suspended;
+        }
+    }
+
     fn named(&mut self, channel: &ChannelId) -> Option<NamedPhone> {
         let phone = self.topology.phone(channel)?;
         let name = self.topology.channels.get(channel)?.info.caller.name.clone();
@@ -474,10 +539,7 @@ impl Tracker {
             return self.attempt_over(at, peer);
         }
         // Who called whom is still known, should they meet after all.
-        let attempt = self.ringing.attempts.get_mut(peer);
-        if let Some(over) = attempt.and_then(|attempt| attempt.told.take()) {
-            self.tell_ringing_over(at, over.call, over.to, over.from);
-        }
+        self.rings_for_it_no_more(at, peer);
     }
 
     /// An attempt ended without a call: its phone stops ringing, and with the last one its caller calling.

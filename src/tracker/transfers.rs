@@ -194,6 +194,7 @@ impl Tracker {
         };
         self.depart(consulted.parties.remove(from));
         self.conclude(at, consultation, Because::ConsultationDone, What::Bye);
+        self.nobody_rings_for(at, consultation);
         let target = consulted.parties.remove(to).unwrap_or_default();
         self.arrive(at, original, from, to, target, Because::TransferCompleted);
     }
@@ -264,6 +265,7 @@ impl Tracker {
                 to: to.clone(),
             },
         );
+        self.nothing_comes_back(at, number);
     }
 
     /// The channels of a transferer may linger where they were for seconds; they count no more.

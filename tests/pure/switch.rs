@@ -76,13 +76,26 @@ impl Switch {
     }
 
     pub(crate) fn dials(&mut self, caller: &str, peer: &str, progress: DialProgress) {
-        let caller = Some(channel(caller));
+        self.dials_from(Some(channel(caller)), peer, progress);
+    }
+
+    /// The PBX calls a phone by itself.
+    pub(crate) fn dials_for_nobody(&mut self, peer: &str, progress: DialProgress) {
+        self.dials_from(None, peer, progress);
+    }
+
+    fn dials_from(&mut self, caller: Option<ChannelInfo>, peer: &str, progress: DialProgress) {
         self.tells(&PbxEvent::Dial {
             caller,
             peer: channel(peer),
             progress,
             forwarded: None,
         });
+    }
+
+    pub(crate) fn rings_for_nobody(&mut self, peer: &str) {
+        self.dials_for_nobody(peer, DialProgress::Begun);
+        self.dials_for_nobody(peer, DialProgress::Ringing);
     }
 
     /// The caller's device dials, and the other one rings.

@@ -268,3 +268,20 @@ fn a_hold_that_is_reported_after_its_channel_left_stays_behind() {
     switch.waits(10_000);
     switch.says(&[]);
 }
+
+#[test]
+fn a_resume_that_is_said_again_counts_from_when_it_was_said_first() {
+    let mut switch = Switch::new();
+    switch.two_talk();
+    switch.holds("1002-a");
+    switch.unholds("1002-a");
+    switch.waits(250);
+    switch.unholds("1002-a");
+    switch.says(&["hold_on 1 [1001 1002] by 1002"]);
+    switch.waits(50);
+    switch.says(&["hold_off 1 [1001 1002] by 1002"]);
+    switch.transfers_blind("1001-a", "1002-a", "1003", true);
+    switch.leaves("1002-a", "b1");
+    switch.waits(1_000);
+    switch.says(&["transferring 1 [1002] by 1001"]);
+}

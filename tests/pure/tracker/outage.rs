@@ -371,3 +371,27 @@ fn who_is_parked_by_a_stranger_while_the_snapshot_is_taken_takes_no_rows_along()
     let mut switch = is_parked_meanwhile(&["1004-a", "1002-a"]);
     switch.says(&["bye 1 []", "call 2 [1002 1003]"]);
 }
+
+#[test]
+fn a_hold_in_a_consultation_is_none_in_the_call_that_waits() {
+    let mut first = Switch::new();
+    first.two_talk();
+    first.leaves("1001-a", "b1");
+    first.enters("1003-a", "b2");
+    first.enters("1001-a", "b2");
+    first.waits(1_000);
+    first.holds("1001-a");
+    let (original, consultation) = (first.memory(1), first.memory(2));
+    first.says(&[
+        "call 2 [1001 1003]",
+        "hold_on 1 [1001 1002] by 1001",
+        "hold_on 2 [1001 1003] by 1001",
+    ]);
+
+    let mut second = Switch::new();
+    second.tracker.adopt(&original);
+    second.tracker.adopt(&consultation);
+    // It came back from the consultation meanwhile.
+    second.comes_back(&[("b1", &["1002-a", "1001-a"])], &[]);
+    second.says(&["bye 2 []", "hold_off 1 [1001 1002] by 1001"]);
+}

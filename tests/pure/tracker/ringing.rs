@@ -109,14 +109,8 @@ fn who_rings_for_a_local_channel_that_waits_in_a_bridge_for_nobody_is_called_by_
 #[test]
 fn a_phone_that_is_called_to_call_goes_on_calling_when_it_answered() {
     let mut switch = Switch::new();
-    for progress in [DialProgress::Begun, DialProgress::Ringing, DialProgress::Answered] {
-        switch.tells(&PbxEvent::Dial {
-            caller: None,
-            peer: channel("1001-a"),
-            progress,
-            forwarded: None,
-        });
-    }
+    switch.rings_for_nobody("1001-a");
+    switch.dials_for_nobody("1001-a", DialProgress::Answered);
     switch.rings("1001-a", "1002-a");
     switch.says(&["ringing 1 [] ?>1001", "ringing 1 [] 1001>1002"]);
     switch.waits(10_000);
@@ -140,4 +134,63 @@ fn a_phone_that_is_called_through_a_local_channel_to_call_is_the_caller() {
     switch.enters("1002-a", "b2");
     switch.enters(&local(1), "b2");
     switch.says(&["call 1 [1001 1002] 1001>1002"]);
+}
+
+/// 1001 has parked 1002, and the PBX calls 1001: for all that is known, because nobody came for 1002.
+fn parked_and_called() -> Switch {
+    let mut switch = Switch::new();
+    switch.two_talk();
+    switch.transfers_blind("1001-a", "1002-a", "", true);
+    switch.leaves("1002-a", "b1");
+    switch.gone("1001-a");
+    switch.rings_for_nobody("1001-b");
+    switch.says(&["transferring 1 [1002] by 1001", "ringing 1 [1002] 1002>1001"]);
+    switch
+}
+
+#[test]
+fn whom_the_pbx_calls_while_a_parked_call_is_fetched_by_another_phone_rings_for_a_call_of_its_own() {
+    let mut switch = parked_and_called();
+    switch.enters("1003-a", "b2");
+    switch.enters("1002-a", "b2");
+    switch.says(&[
+        "transfer 1 [1002 1003] 1001>1003",
+        "ringing_over 1 [1002 1003] for 1001",
+        "ringing 2 [] ?>1001",
+    ]);
+    // It was called to call 1004.
+    switch.dials_for_nobody("1001-b", DialProgress::Answered);
+    switch.rings("1001-b", "1004-a");
+    switch.enters("1004-a", "b3");
+    switch.enters("1001-b", "b3");
+    switch.says(&["ringing 2 [] 1001>1004", "call 2 [1001 1004] 1001>1004"]);
+}
+
+#[test]
+fn whom_the_pbx_calls_while_a_parked_call_hangs_up_rings_for_a_call_of_its_own() {
+    let mut switch = parked_and_called();
+    switch.dials_for_nobody("1001-b", DialProgress::Answered);
+    switch.rings("1001-b", "1004-a");
+    switch.says(&["ringing 1 [1002] 1001>1004"]);
+    switch.gone("1002-a");
+    switch.says(&[
+        "bye 1 []",
+        "ringing_over 1 [] for 1004 1001",
+        "ringing 2 [] 1001>1004",
+    ]);
+    switch.enters("1004-a", "b3");
+    switch.enters("1001-b", "b3");
+    switch.says(&["call 2 [1001 1004] 1001>1004"]);
+}
+
+#[test]
+fn a_phone_that_answered_a_machine_does_not_ring_again_when_others_meet() {
+    let mut switch = Switch::new();
+    switch.rings_for_nobody("1001-a");
+    switch.dials_for_nobody("1001-a", DialProgress::Answered);
+    switch.waits(10_000);
+    switch.says(&["ringing 1 [] ?>1001", "ringing_over 1 [] for 1001"]);
+    switch.enters("1002-a", "b1");
+    switch.enters("1003-a", "b1");
+    switch.says(&["call 2 [1002 1003]"]);
 }

@@ -256,14 +256,7 @@ fn a_target_that_was_left_ringing_refuses_and_the_transferer_is_called_again() {
     switch.waits(10_000);
     switch.says(&[]);
     // Asterisk dials on nobody's behalf.
-    for progress in [DialProgress::Begun, DialProgress::Ringing] {
-        switch.tells(&PbxEvent::Dial {
-            caller: None,
-            peer: channel("1001-b"),
-            progress,
-            forwarded: None,
-        });
-    }
+    switch.rings_for_nobody("1001-b");
     switch.says(&["ringing 1 [1002] 1002>1001"]);
     switch.enters("1001-b", "b1");
     switch.says(&["call 1 [1001 1002]"]);

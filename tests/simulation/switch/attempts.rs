@@ -43,7 +43,15 @@ impl Switch {
     fn some_targets(&mut self, but: &BTreeSet<Phone>) -> Vec<Phone> {
         let mut but = but.clone();
         let count = match self.dice.between(0, 9) {
-            0 => return vec![Phone::new(format!("+4930{}", self.dice.between(100, 999)))],
+            0 => {
+                let outside = Phone::new(format!("+4930{}", self.dice.between(100, 999)));
+                // Who is sent to its own number would talk to itself, which is no call.
+                return if but.contains(&outside) {
+                    Vec::new()
+                } else {
+                    vec![outside]
+                };
+            }
             1 => 3,
             2 => 2,
             _ => 1,
