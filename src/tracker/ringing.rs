@@ -82,14 +82,16 @@ impl Ringing {
 
     /// The channels that the PBX calls by itself for this call, and those that are dialled by one of them.
     fn called_by_the_pbx(&self, number: CallNumber) -> (Vec<ChannelId>, Vec<ChannelId>) {
+        let caller_of = |peer: &ChannelId| {
+            self.attempts
+                .get(peer)
+                .and_then(|attempt| attempt.caller.as_ref())
+        };
         let (called, others): (Vec<ChannelId>, Vec<ChannelId>) = self
             .for_call(number)
             .into_iter()
-            .partition(|peer| self.attempts[peer].caller.is_none());
-        let by_them = |peer: &ChannelId| {
-            let caller = self.attempts[peer].caller.as_ref();
-            caller.is_some_and(|caller| called.contains(caller))
-        };
+            .partition(|peer| caller_of(peer).is_none());
+        let by_them = |peer: &ChannelId| caller_of(peer).is_some_and(|dialling| called.contains(dialling));
         let dialled = others.into_iter().filter(by_them).collect();
         (called, dialled)
     }

@@ -1,9 +1,8 @@
 //! Ringing that ends in a call that stands already (semantics §2.5, §7.1).
 
-use callrelay::tracker::PbxEvent;
 use callrelay::tracker::event::DialProgress;
 
-use crate::switch::{Switch, channel};
+use crate::switch::Switch;
 
 /// 1001, 1002 and 1003 talk in `b1`, as call 1.
 fn three_talk() -> Switch {
