@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 use tokio::sync::oneshot;
 use tracing::{debug, warn};
 
+use super::auth::bearer;
 use super::problem::Problem;
 use super::{FromGateway, Gateway};
 use crate::model::PbxName;
@@ -53,13 +53,6 @@ async fn is_safe(gateway: &Gateway) -> bool {
 fn admitted<'a>(gateway: &'a Gateway, pbx: &PbxName, headers: &HeaderMap) -> Option<&'a NotifyPort> {
     let port = gateway.notify.get(pbx)?;
     port.admits(bearer(headers)?).then_some(port)
-}
-
-/// The token of an `Authorization: Bearer` header (RFC 6750 §2.1).
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
 fn answer(pbx: &PbxName, posted: Posted) -> Response {

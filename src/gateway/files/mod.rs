@@ -13,9 +13,8 @@ pub(super) use download::download;
 pub(super) use upload::{Uploads, upload};
 
 use super::Gateway;
-use super::auth::Identity;
+use super::auth::{Identity, bearer};
 use super::frames_in::Credentials;
-use super::notify::bearer;
 use super::problem::Problem;
 
 /// Who holds the token of the request.
