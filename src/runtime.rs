@@ -5,13 +5,14 @@
 //! what fell due. Then it carries out effects, and hands the store the next batch if it is idle. So
 //! a turn applies, then stores, and only a later turn, after the sync, confirms and delivers.
 
-use std::collections::{BTreeMap, VecDeque};
+mod store_side;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info, warn};
@@ -22,18 +23,14 @@ use crate::gateway::{CloseCode, FromGateway, Readiness, ToSession};
 use crate::model::{Moment, PbxName, SessionId};
 use crate::pbx::{PbxNews, PbxReport};
 use crate::relay::record::RestoredCall;
-use crate::relay::{Effect, Input, ReadRequest, Relay, Write};
-use crate::store::{Batch, Outcome, StoreError, Writer};
+use crate::relay::{Effect, Input, Relay};
+use crate::store::{Outcome, StoreError, Writer};
 use crate::tracker::compare::{Repair, RepairKind};
 use crate::tracker::{Conclusion, EndpointMap, Patience, Tracker, What};
+use store_side::StoreSide;
 
 /// Reports and session events, each frame by itself, after which no more are taken in before effects are carried out.
 const TURN_EVENTS_MAX: usize = 256;
-/// Bytes of bodies that may gather while the store is busy. Past it sessions wait, and their terminals.
-const STORE_WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// How long to wait before a store that had no room is tried again.
-const STORE_RETRY: Duration = Duration::from_secs(1);
-
 /// The loop and all it owns.
 #[derive(Debug)]
 pub struct Runtime {
@@ -81,83 +78,6 @@ pub struct Queues {
     pub gateway: mpsc::Receiver<FromGateway>,
     /// Becomes true when the relay is to stop.
     pub stopping: watch::Receiver<bool>,
-}
-
-/// The store, and what waits for it.
-#[derive(Debug)]
-struct StoreSide {
-    writer: Writer,
-    /// A batch is under way.
-    busy: bool,
-    writes: Vec<Write>,
-    /// Bytes of bodies in those.
-    waiting_bytes: usize,
-    reads: VecDeque<ReadRequest>,
-    /// How many batches it has carried out.
-    carried_out: u64,
-    /// Who waits until it has carried out so many.
-    barriers: VecDeque<Barrier>,
-    /// It had no room: not before this moment again.
-    retry_at: Option<Moment>,
-}
-
-impl StoreSide {
-    /// Answers when everything that is asked for now has been read.
-    fn let_through(&mut self, reply: oneshot::Sender<()>) {
-        let under_way = u64::from(self.busy);
-        let next = u64::from(!self.reads.is_empty());
-        self.wait(Barrier {
-            batch: self.carried_out + under_way + next,
-            writes: false,
-            reply,
-        });
-    }
-
-    /// Answers when what was written last is safe, and not at all if it could not be written.
-    fn tell_when_written(&mut self, reply: oneshot::Sender<()>) {
-        self.wait(Barrier {
-            batch: self.carried_out + u64::from(self.busy) + 1,
-            writes: true,
-            reply,
-        });
-    }
-
-    /// The same, and at once if there is nothing to be written.
-    fn tell_when_safe(&mut self, reply: oneshot::Sender<()>) {
-        let under_way = u64::from(self.busy);
-        let next = u64::from(!self.writes.is_empty());
-        self.wait(Barrier {
-            batch: self.carried_out + under_way + next,
-            writes: true,
-            reply,
-        });
-    }
-
-    fn wait(&mut self, barrier: Barrier) {
-        self.barriers.push_back(barrier);
-        self.open_barriers();
-    }
-
-    fn open_barriers(&mut self) {
-        // A later one may wait for less.
-        let (open, shut): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.barriers)
-            .into_iter()
-            .partition(|barrier| barrier.batch <= self.carried_out);
-        self.barriers = shut;
-        for barrier in open {
-            // Whoever asked may have gone away.
-            let _ = barrier.reply.send(());
-        }
-    }
-}
-
-/// Somebody who waits for the store.
-#[derive(Debug)]
-struct Barrier {
-    batch: u64,
-    /// It waits for something to be written.
-    writes: bool,
-    reply: oneshot::Sender<()>,
 }
 
 /// Why the loop ended without being told to.
@@ -214,22 +134,12 @@ impl Runtime {
                 );
             }
         }
-        let store = StoreSide {
-            writer,
-            busy: false,
-            writes: Vec::new(),
-            waiting_bytes: 0,
-            reads: VecDeque::new(),
-            carried_out: 0,
-            barriers: VecDeque::new(),
-            retry_at: None,
-        };
         Self {
             clock,
             relay,
             pbxs,
             sessions: BTreeMap::new(),
-            store,
+            store: StoreSide::new(writer),
             readiness,
         }
     }
@@ -241,7 +151,7 @@ impl Runtime {
             let due = self.next_deadline();
             tokio::select! {
                 biased;
-                outcome = self.store.writer.outcome() => match outcome {
+                outcome = self.store.outcome() => match outcome {
                     Some(outcome) => if let Err(broken) = self.take_outcome(outcome) { break Err(broken) },
                     None => break Err(RuntimeError::StoreGone),
                 },
@@ -252,7 +162,7 @@ impl Runtime {
                         self.take_report(report);
                     }
                 }
-                Some(event) = queues.gateway.recv(), if self.store.waiting_bytes < STORE_WAITING_BYTES_MAX => {
+                Some(event) = queues.gateway.recv(), if self.store.has_room() => {
                     let mut taken = self.take_event(event);
                     // Whoever else has something to say may say it now: more of it shares the turn, and the sync.
                     yield_now().await;
@@ -270,7 +180,7 @@ impl Runtime {
                 () = stopped(&mut queues.stopping) => break Ok(()),
             }
             self.carry_out();
-            self.feed_store();
+            self.store.feed(self.clock.now());
         };
         let code = if ended.is_ok() {
             CloseCode::GoingAway
@@ -427,15 +337,18 @@ impl Runtime {
     }
 
     fn take_outcome(&mut self, outcome: Outcome) -> Result<(), RuntimeError> {
-        self.store.busy = false;
         let now = self.clock.now();
         if let Some(broken) = outcome.broken {
             // Whether what was under way will be there after a restart nobody knows, so nothing is said of it.
+            if let Some(unsubmitted) = self.store.first_waiting_row() {
+                self.relay.handle(now, Input::StoreBroke { unsubmitted });
+                self.carry_out();
+            }
             return Err(broken.into());
         }
         match outcome.failed {
             None => {
-                if self.store.retry_at.take().is_some() {
+                if self.store.has_written() {
                     info!("the store writes again");
                     self.readiness.send_modify(|readiness| readiness.store = None);
                 }
@@ -446,26 +359,21 @@ impl Runtime {
                     },
                 );
             }
-            Some((mut unwritten, reason)) => {
-                // What was gathered meanwhile builds on what failed.
-                unwritten.append(&mut self.store.writes);
-                self.store.barriers.retain(|barrier| !barrier.writes);
-                self.store.waiting_bytes = 0;
+            Some((unwritten, reason)) => {
+                let (unwritten, is_news) = self.store.has_failed(now, unwritten);
                 self.relay.handle(now, Input::StoreFailed { unwritten });
-                if self.store.retry_at.is_none() {
+                if is_news {
                     error!(%reason, "the store has no room: messages are refused until it has");
                 }
                 self.readiness
                     .send_modify(|readiness| readiness.store = Some(reason.to_string()));
-                self.store.retry_at = Some(now + STORE_RETRY);
             }
         }
         for (request, messages) in outcome.read {
             self.relay.handle(now, Input::RowsRead { request, messages });
         }
         self.carry_out();
-        self.store.carried_out += 1;
-        self.store.open_barriers();
+        self.store.is_through();
         Ok(())
     }
 
@@ -494,13 +402,8 @@ impl Runtime {
                     // With its queue full it finds out by the queue being gone.
                     let _ = queue.try_send(ToSession::Close(reason.into()));
                 }
-                Effect::Write(write) => {
-                    if let Write::Append(message) = &write {
-                        self.store.waiting_bytes += message.body.len();
-                    }
-                    self.store.writes.push(write);
-                }
-                Effect::Read(request) => self.store.reads.push_back(request),
+                Effect::Write(write) => self.store.write(write),
+                Effect::Read(request) => self.store.read(request),
             }
         }
         if lost.is_empty() {
@@ -515,65 +418,24 @@ impl Runtime {
         self.carry_out();
     }
 
-    /// Hands the store what has gathered, if it has nothing to do.
-    fn feed_store(&mut self) {
-        let waits = self.store.retry_at.is_some_and(|at| self.clock.now() < at);
-        if self.store.busy || waits {
-            return;
-        }
-        self.store.waiting_bytes = 0;
-        let batch = Batch {
-            writes: std::mem::take(&mut self.store.writes),
-            reads: self.store.reads.drain(..).collect(),
-            // What waits may be too little to show whether there is room again, or nothing.
-            probe: self.store.retry_at.is_some(),
-        };
-        if !batch.is_empty() {
-            self.store.busy = self.store.writer.submit(batch);
-        }
-    }
-
     fn next_deadline(&self) -> Option<Moment> {
         let trackers = self
             .pbxs
             .values()
             .filter_map(|followed| followed.tracker.next_deadline());
-        let retry = self.store.retry_at.filter(|_| !self.store.busy);
+        let retry = self.store.retry_due();
         trackers.chain(self.relay.next_deadline()).chain(retry).min()
     }
 
     /// Lets the store write what it has, so that positions survive a restart.
     async fn finish_store(mut self, healthy: bool) -> Result<(), RuntimeError> {
-        let mut broken = None;
-        if self.store.busy {
-            broken = self
-                .store
-                .writer
-                .outcome()
-                .await
-                .and_then(|outcome| outcome.broken);
-            self.store.busy = false;
-        }
+        let mut broken = self.store.come_to_rest().await;
         if healthy && broken.is_none() {
             self.relay.write_all_positions();
-            let mut lasts: Vec<Write> = std::mem::take(&mut self.store.writes);
-            lasts.extend(self.relay.effects().filter_map(|effect| match effect {
-                Effect::Write(write) => Some(write),
-                Effect::Tell(..) | Effect::Close(..) | Effect::Read(_) => None,
-            }));
-            if self.store.writer.submit(Batch {
-                writes: lasts,
-                ..Batch::default()
-            }) {
-                broken = self
-                    .store
-                    .writer
-                    .outcome()
-                    .await
-                    .and_then(|outcome| outcome.broken);
-            }
+            self.carry_out();
+            broken = self.store.write_the_last().await;
         }
-        self.store.writer.finish();
+        self.store.close();
         broken.map_or(Ok(()), |broken| Err(broken.into()))
     }
 }

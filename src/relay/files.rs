@@ -18,7 +18,7 @@ use super::record::{FileRecord, Standing};
 #[derive(Debug)]
 pub(super) struct File {
     pub(super) record: FileRecord,
-    /// A message named it.
+    /// A message that is stored named it.
     pub(super) named: bool,
 }
 
@@ -150,7 +150,7 @@ impl Call {
         shown.filter_map(|(_, entry)| entry.file.clone()).collect()
     }
 
-    /// A message that was accepted names this file.
+    /// A message that is stored names this file.
     pub(super) fn note_named(&mut self, file: Option<&FileId>) {
         if let Some(file) = file.and_then(|file| self.files.get_mut(file)) {
             file.named = true;

@@ -68,6 +68,11 @@ pub enum Input {
         /// All writes that were asked for and not committed, in order.
         unwritten: Vec<Write>,
     },
+    /// The store is broken, and the process ends. Whether what was under way is stored is not known.
+    StoreBroke {
+        /// The first row that the store was never handed: what is from there on is not stored.
+        unsubmitted: u64,
+    },
     /// Bodies that were asked for. Those that are gone meanwhile are missing.
     RowsRead {
         /// The request.

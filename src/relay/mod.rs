@@ -180,6 +180,7 @@ impl Relay {
             } => self.written(session, frames, bytes),
             Input::Committed { row } => self.committed(row),
             Input::StoreFailed { unwritten } => self.store_failed(unwritten),
+            Input::StoreBroke { unsubmitted } => self.store_broke(unsubmitted),
             Input::RowsRead { request, messages } => self.rows_read(&request, messages),
             Input::Tick => {}
         }

@@ -225,7 +225,6 @@ impl Relay {
             file: request.file,
         };
         call.active_at = now;
-        call.note_named(message.file.as_ref());
         let forgotten = call.log.accept(message.clone());
         for mailbox in call
             .mailboxes

@@ -147,6 +147,7 @@ impl Relay {
         let Some(message) = call.log.get(number).and_then(|entry| entry.fresh.clone()) else {
             return;
         };
+        call.note_named(message.file.as_ref());
         let notice = |duplicate| Notice::Sent {
             reference: reference.clone(),
             call: id.clone(),
@@ -181,30 +182,7 @@ impl Relay {
     /// Nothing of this was stored: what was accepted on trust is refused, the rest is asked for again.
     pub(super) fn store_failed(&mut self, unwritten: Vec<Write>) {
         self.storage.down = true;
-        let mut refused_in = BTreeSet::new();
-        for pending in std::mem::take(&mut self.storage.pending) {
-            let Some(call) = self.calls.get_mut(&pending.call) else {
-                continue;
-            };
-            if let Some(entry) = call.log.refuse(pending.number) {
-                call.lose(pending.number, entry.size);
-            }
-            refused_in.insert(pending.call.clone());
-            for session in std::iter::once(pending.session).chain(pending.also) {
-                let reason = SendRefusal::Unavailable;
-                let cursors = self.sessions.get_mut(&session).map(|known| &mut known.cursors);
-                if let Some(cursor) = cursors.and_then(|cursors| cursors.get_mut(&pending.call)) {
-                    cursor.own.remove(&pending.number);
-                }
-                self.tell(
-                    session,
-                    Notice::SendFailed {
-                        reference: pending.reference.clone(),
-                        reason,
-                    },
-                );
-            }
-        }
+        let refused_in = self.refuse_from(0);
         for id in &refused_in {
             if let Some(call) = self.calls.get_mut(id) {
                 call.reuse_refused();
@@ -233,6 +211,43 @@ impl Relay {
                 }
             }
         }
+    }
+
+    /// The store is broken, and this process ends. What was under way to it may be there after all; what is from
+    /// this row on was never handed to it.
+    pub(super) fn store_broke(&mut self, unsubmitted: u64) {
+        self.storage.down = true;
+        self.refuse_from(unsubmitted);
+    }
+
+    /// Refuses what was accepted on trust from this row on. Tells in which calls that was.
+    fn refuse_from(&mut self, row: u64) -> BTreeSet<CallId> {
+        let mut refused_in = BTreeSet::new();
+        let first = self.storage.pending.partition_point(|pending| pending.row < row);
+        for pending in self.storage.pending.split_off(first) {
+            let Some(call) = self.calls.get_mut(&pending.call) else {
+                continue;
+            };
+            if let Some(entry) = call.log.refuse(pending.number) {
+                call.lose(pending.number, entry.size);
+            }
+            refused_in.insert(pending.call.clone());
+            for session in std::iter::once(pending.session).chain(pending.also) {
+                let reason = SendRefusal::Unavailable;
+                let cursors = self.sessions.get_mut(&session).map(|known| &mut known.cursors);
+                if let Some(cursor) = cursors.and_then(|cursors| cursors.get_mut(&pending.call)) {
+                    cursor.own.remove(&pending.number);
+                }
+                self.tell(
+                    session,
+                    Notice::SendFailed {
+                        reference: pending.reference.clone(),
+                        reason,
+                    },
+                );
+            }
+        }
+        refused_in
     }
 
     /// Keeps the state of a call.

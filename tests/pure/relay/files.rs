@@ -195,3 +195,20 @@ fn a_file_that_the_store_has_no_room_for_is_forgotten() {
     bob.gets(&[]);
     assert_eq!(stage.stored_files(), 0);
 }
+
+#[test]
+fn a_file_can_be_named_again_if_the_message_that_named_it_was_refused() {
+    let stage = Stage::new();
+    let (alice, bob) = two_talk(&stage);
+    let file = stage.uploads("1001");
+    stage.store_pauses();
+    alice.sends_file("f", &file, None);
+    stage.store_breaks();
+    alice.gets(&["send_failed f Unavailable"]);
+    stage.store_recovers();
+    assert_eq!(stage.stored_files(), 1);
+    alice.sends_file("f", &file, None);
+    alice.gets(&["sent f c1 #1 stored"]);
+    bob.gets(&["c1/e2 #1 received 1001>1002 \"a file\" kind=file"]);
+    assert_eq!(stage.readers(&file, &EVERYBODY), ["1001", "1002"]);
+}

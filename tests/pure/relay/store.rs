@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use callrelay::relay::Input;
+
 use super::two_talk;
 use crate::stage::Stage;
 
@@ -134,4 +136,20 @@ fn a_refused_number_that_a_mailbox_ended_with_is_not_used_again_even_after_a_res
         "replayed c1/e3 #3",
     ]);
     bob.gets(&["parties c1/e2 talking with 1003*"]);
+}
+
+#[test]
+fn of_a_store_that_broke_only_what_it_never_got_is_refused() {
+    let stage = Stage::new();
+    let (alice, bob) = two_talk(&stage);
+    stage.store_pauses();
+    // Whether this is stored nobody knows; whoever sends it again finds out.
+    alice.sends_as("under-way", "one");
+    alice.sends_as("gathered", "two");
+    bob.sends_as("gathered", "three");
+    stage.hears(Input::StoreBroke { unsubmitted: 2 });
+    alice.gets(&["send_failed gathered Unavailable"]);
+    bob.gets(&["send_failed gathered Unavailable"]);
+    alice.sends_as("later", "four");
+    alice.gets(&["send_failed later Unavailable"]);
 }
