@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
@@ -19,7 +18,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::asterisk::ari::Renewal;
 use crate::clock::Clock;
-use crate::gateway::{CloseCode, FromGateway, Readiness, ToSession};
+use crate::gateway::{CloseCode, FromGateway, Readiness, SessionQueue, ToSession};
 use crate::model::{Moment, PbxName, SessionId};
 use crate::pbx::{PbxNews, PbxReport};
 use crate::relay::record::RestoredCall;
@@ -37,7 +36,7 @@ pub struct Runtime {
     clock: Clock,
     relay: Relay,
     pbxs: BTreeMap<PbxName, Followed>,
-    sessions: BTreeMap<SessionId, mpsc::Sender<ToSession>>,
+    sessions: BTreeMap<SessionId, SessionQueue>,
     store: StoreSide,
     readiness: watch::Sender<Readiness>,
 }
@@ -187,7 +186,7 @@ impl Runtime {
         } else {
             CloseCode::Unavailable
         };
-        for queue in self.sessions.values() {
+        for queue in self.sessions.values_mut() {
             // A session whose queue is full is closed by the process ending.
             let _ = queue.try_send(ToSession::Close(code));
         }
@@ -382,21 +381,21 @@ impl Runtime {
         for effect in self.relay.effects() {
             match effect {
                 Effect::Tell(session, notice) => {
-                    let Some(queue) = self.sessions.get(&session) else {
+                    let Some(queue) = self.sessions.get_mut(&session) else {
                         continue;
                     };
-                    match queue.try_send(ToSession::Notice(Box::new(notice))) {
+                    match queue.try_send(ToSession::Notice(notice)) {
                         Ok(()) => {}
                         // Its connection is gone, and its last word is on its way.
-                        Err(TrySendError::Closed(_)) => lost.push(session),
-                        Err(TrySendError::Full(_)) => {
+                        Err(refused) if refused.is_disconnected() => lost.push(session),
+                        Err(_) => {
                             warn!(%session, "a session's queue is full");
                             lost.push(session);
                         }
                     }
                 }
                 Effect::Close(session, reason) => {
-                    let Some(queue) = self.sessions.remove(&session) else {
+                    let Some(mut queue) = self.sessions.remove(&session) else {
                         continue;
                     };
                     // With its queue full it finds out by the queue being gone.

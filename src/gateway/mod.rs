@@ -51,7 +51,7 @@ pub enum FromGateway {
         /// Which.
         session: SessionId,
         /// Its queue.
-        queue: mpsc::Sender<ToSession>,
+        queue: SessionQueue,
     },
     /// Something happened to a session.
     Input(Input),
@@ -95,11 +95,14 @@ pub enum FromGateway {
 /// What the loop has for a session.
 #[derive(Debug)]
 pub enum ToSession {
-    /// Tell the terminal. Boxed: a queue keeps room for 32 of these, however idle its session is.
-    Notice(Box<Notice>),
+    /// Tell the terminal.
+    Notice(Notice),
     /// Close the session.
     Close(CloseCode),
 }
+
+/// What the loop has for one session, in order. Takes no room for what is not there: most sessions are idle.
+pub type SessionQueue = futures::channel::mpsc::Sender<ToSession>;
 
 /// Notices that may wait for a session's task. The core keeps far fewer under way, so a full queue
 /// is a terminal that is too slow.
@@ -164,6 +167,19 @@ impl Gateway {
             next_session: AtomicU64::new(1),
             stopping,
         })
+    }
+
+    /// Hands the loop something. `false`: the relay ends.
+    ///
+    /// It is made when there is room for it, so that whoever waits need not keep it in its own state.
+    async fn tell_loop(&self, event: impl FnOnce() -> FromGateway) -> bool {
+        match self.to_loop.reserve().await {
+            Ok(place) => {
+                place.send(event());
+                true
+            }
+            Err(_) => false,
+        }
     }
 
     fn new_session(&self) -> SessionId {

@@ -46,7 +46,7 @@ pub(super) async fn events(
 /// Waits until what was posted would survive a crash: a switch says it once, and cannot be asked afterwards.
 async fn is_safe(gateway: &Gateway) -> bool {
     let (reply, safe) = oneshot::channel();
-    gateway.to_loop.send(FromGateway::Safe(reply)).await.is_ok() && safe.await.is_ok()
+    gateway.tell_loop(|| FromGateway::Safe(reply)).await && safe.await.is_ok()
 }
 
 /// The same refusal for a PBX that does not exist, one that does not post, and a wrong token.

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::channel::mpsc;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{FutureExt as _, SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::CapacityError;
@@ -41,6 +41,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 const DENIED_MAX: u32 = 3;
 /// Frames that are gathered for one flush.
 const GATHER_FRAMES: usize = 128;
+/// Answers to frames that cannot be followed and that wait to be written. With more the terminal is not read.
+const REPLIES: usize = 8;
 /// Frames that have arrived together and are handed to the loop together, and bytes from which on no more is added.
 const READ_FRAMES: usize = 16;
 const READ_BYTES: usize = 16 * 1024;
@@ -191,39 +193,41 @@ impl Session {
             resume_token: self.gateway.authenticator.resume_token(&identity, &terminal),
         };
         let (queue, mut notices) = mpsc::channel(SESSION_QUEUE);
-        let opened = FromGateway::Opened {
-            session: self.id,
-            queue,
-        };
-        let asked = self.gateway.to_loop.send(opened).await.is_ok()
-            && self
-                .tell_loop(Input::Link {
-                    session: self.id,
-                    request,
-                })
-                .await;
-        if !asked {
+        let session = self.id;
+        let opened = || FromGateway::Opened { session, queue };
+        let asked = || FromGateway::Input(Input::Link { session, request });
+        if !(self.gateway.tell_loop(opened).await && self.gateway.tell_loop(asked).await) {
             return Linked::Over(CloseCode::GoingAway);
         }
-        let first = match notices.recv().await {
-            Some(ToSession::Notice(notice)) if matches!(*notice, Notice::LinkFailed(_)) => {
+        let mut written = Written::default();
+        let first = match notices.next().await {
+            Some(ToSession::Notice(notice @ Notice::LinkFailed(_))) => {
                 // Nothing is linked, and the loop need not remember the session. The terminal may try again.
-                self.tell_loop(Input::Closed(self.id)).await;
+                self.is_closed().await;
                 return Linked::Refused(frames_out::encode(&notice, &facts));
             }
-            Some(first) => first,
+            Some(ToSession::Notice(notice)) => written.note(&notice, &facts),
+            Some(ToSession::Close(code)) => {
+                self.is_closed().await;
+                return Linked::Over(code);
+            }
             None => return Linked::Over(CloseCode::Unavailable),
         };
         info!("a terminal was linked");
         debug!(phone = %identity.phone, terminal = terminal.as_str(), "linked");
-        let code = self.exchange(&identity, &facts, first, &mut notices).await;
-        self.tell_loop(Input::Closed(self.id)).await;
+        let code = match within(self.writer.feed(first)).await {
+            Ok(()) => self.exchange(&identity, &facts, written, &mut notices).await,
+            Err(ended) => ended,
+        };
+        self.is_closed().await;
         info!(code = code.map(CloseCode::number), "the session ended");
         code.map_or(Linked::Gone, Linked::Over)
     }
 
-    async fn tell_loop(&self, input: Input) -> bool {
-        self.gateway.to_loop.send(FromGateway::Input(input)).await.is_ok()
+    /// The loop need not remember the session any more.
+    async fn is_closed(&self) {
+        let closed = || FromGateway::Input(Input::Closed(self.id));
+        self.gateway.tell_loop(closed).await;
     }
 
     /// Reads and writes until one of both ends.
@@ -231,19 +235,19 @@ impl Session {
         &mut self,
         identity: &Identity,
         facts: &SessionFacts,
-        first: ToSession,
+        written: Written,
         notices: &mut mpsc::Receiver<ToSession>,
     ) -> Option<CloseCode> {
-        let (replies, mut own_words) = mpsc::channel(8);
+        let (mut replies, mut own_words) = mpsc::channel(REPLIES);
         let gateway = Arc::clone(&self.gateway);
         let mut stopping = gateway.stopping.clone();
-        let reading = read_frames(&gateway, self.id, &mut self.reader, &replies);
+        let reading = read_frames(&gateway, self.id, &mut self.reader, &mut replies);
         let writing = write_frames(
             &gateway,
             self.id,
             &mut self.writer,
             facts,
-            first,
+            written,
             notices,
             &mut own_words,
         );
@@ -280,7 +284,7 @@ async fn read_frames(
     gateway: &Gateway,
     id: SessionId,
     reader: &mut Reader,
-    replies: &mpsc::Sender<String>,
+    replies: &mut mpsc::Sender<String>,
 ) -> Ended {
     loop {
         let mut gathered = Gathered::default();
@@ -301,11 +305,11 @@ async fn read_frames(
             ended,
             ..
         } = gathered;
-        if !inputs.is_empty() && gateway.to_loop.send(FromGateway::Inputs(inputs)).await.is_err() {
+        if !inputs.is_empty() && !gateway.tell_loop(|| FromGateway::Inputs(inputs)).await {
             return Ended::Close(CloseCode::GoingAway);
         }
         for mistake in mistakes {
-            if !answer(replies, mistake).await {
+            if replies.send(mistake).await.is_err() {
                 return Ended::Gone;
             }
         }
@@ -352,10 +356,6 @@ impl Gathered {
             Err(error) => self.mistakes.push(mistake(error)),
         }
     }
-}
-
-async fn answer(replies: &mpsc::Sender<String>, text: String) -> bool {
-    replies.send(text).await.is_ok()
 }
 
 fn mistake(error: FrameError) -> String {
@@ -415,29 +415,29 @@ async fn write_frames(
     id: SessionId,
     writer: &mut Writer,
     facts: &SessionFacts,
-    first: ToSession,
+    mut written: Written,
     notices: &mut mpsc::Receiver<ToSession>,
     own_words: &mut mpsc::Receiver<String>,
 ) -> Option<CloseCode> {
     let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut ready = vec![first];
-    let mut written = Written::default();
+    let mut next = notices.try_recv().ok();
     loop {
-        for next in ready.drain(..) {
-            match next {
+        let mut gathered = 0;
+        while let Some(told) = next.take() {
+            let frame = match told {
                 ToSession::Close(code) => {
                     flush(writer).await.ok()?;
                     return Some(code);
                 }
-                ToSession::Notice(notice) => {
-                    written.frames += 1;
-                    written.bytes += notice_bytes(&notice);
-                    let text = frames_out::encode(&notice, facts);
-                    if let Err(ended) = within(writer.feed(Message::text(text))).await {
-                        return ended;
-                    }
-                }
+                ToSession::Notice(notice) => written.note(&notice, facts),
+            };
+            if let Err(ended) = within(writer.feed(frame)).await {
+                return ended;
+            }
+            gathered += 1;
+            if gathered < GATHER_FRAMES {
+                next = notices.try_recv().ok();
             }
         }
         if let Err(ended) = within(writer.flush()).await {
@@ -445,12 +445,16 @@ async fn write_frames(
         }
         if written.is_worth_a_report() {
             let Written { frames, bytes } = std::mem::take(&mut written);
-            let report = FromGateway::Input(Input::Written {
-                session: id,
-                frames,
-                bytes,
-            });
-            gateway.to_loop.send(report).await.ok()?;
+            let report = || {
+                FromGateway::Input(Input::Written {
+                    session: id,
+                    frames,
+                    bytes,
+                })
+            };
+            if !gateway.tell_loop(report).await {
+                return None;
+            }
         }
         tokio::select! {
             // Pings first: a terminal that is sent frames without end has to show that it lives, too.
@@ -460,13 +464,12 @@ async fn write_frames(
                     return ended;
                 }
             }
-            received = notices.recv_many(&mut ready, GATHER_FRAMES) => {
-                if received == 0 {
-                    // The loop gave the session up because its queue was full.
-                    return Some(CloseCode::TooSlow);
-                }
-            }
-            Some(text) = own_words.recv() => {
+            told = notices.next() => match told {
+                // The loop gave the session up because its queue was full.
+                None => return Some(CloseCode::TooSlow),
+                told => next = told,
+            },
+            Some(text) = own_words.next() => {
                 if let Err(ended) = within(writer.feed(Message::text(text))).await {
                     return ended;
                 }
@@ -483,6 +486,13 @@ struct Written {
 }
 
 impl Written {
+    /// The frame of a notice that is about to be written.
+    fn note(&mut self, notice: &Notice, facts: &SessionFacts) -> Message {
+        self.frames += 1;
+        self.bytes += notice_bytes(notice);
+        Message::text(frames_out::encode(notice, facts))
+    }
+
     fn is_worth_a_report(&self) -> bool {
         self.frames >= REPORT_FRAMES || self.bytes >= REPORT_BYTES
     }

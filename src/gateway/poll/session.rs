@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use futures::StreamExt as _;
+use futures::channel::mpsc;
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use tracing::info;
 
@@ -85,14 +87,10 @@ impl PollSession {
             owes_reason: false,
             used: Instant::now(),
         };
-        let opened = FromGateway::Opened { session: id, queue };
-        let link = FromGateway::Input(Input::Link { session: id, request });
-        for message in [opened, link] {
-            gateway
-                .to_loop
-                .send(message)
-                .await
-                .map_err(|_| Unlinked::Stopping)?;
+        let opened = || FromGateway::Opened { session: id, queue };
+        let link = || FromGateway::Input(Input::Link { session: id, request });
+        if !(gateway.tell_loop(opened).await && gateway.tell_loop(link).await) {
+            return Err(Unlinked::Stopping);
         }
         match session.next(gateway).await {
             Some(Notice::Linked { calls, .. }) => {
@@ -133,8 +131,8 @@ impl PollSession {
         self.used = Instant::now();
         let own = request.reference.clone();
         let session = self.id;
-        let send = FromGateway::Input(Input::Send { session, request });
-        if gateway.to_loop.send(send).await.is_err() {
+        let send = || FromGateway::Input(Input::Send { session, request });
+        if !gateway.tell_loop(send).await {
             return Sending::Over("unavailable");
         }
         loop {
@@ -177,7 +175,7 @@ impl PollSession {
                 seq: handed.through,
             };
             // A relay that stops hears nothing, and hands it out again.
-            let _ = gateway.to_loop.send(FromGateway::Input(acknowledged)).await;
+            gateway.tell_loop(|| FromGateway::Input(acknowledged)).await;
         }
         self.catch_up(gateway).await;
         let (mut text, mut lines, mut rest) = (String::new(), 0, Vec::new());
@@ -245,7 +243,7 @@ impl PollSession {
     /// Takes in everything that the loop had to say until now.
     async fn catch_up(&mut self, gateway: &Gateway) {
         let (reply, done) = oneshot::channel();
-        if gateway.to_loop.send(FromGateway::Barrier(reply)).await.is_ok() {
+        if gateway.tell_loop(|| FromGateway::Barrier(reply)).await {
             let _ = timeout(ANSWER_TIMEOUT, done).await;
         }
         // The core gives out no more than a window before it hears that it was written.
@@ -260,7 +258,7 @@ impl PollSession {
 
     /// The next thing the loop has to say. `None`: nothing more, or not in time.
     async fn next(&mut self, gateway: &Gateway) -> Option<Notice> {
-        let told = timeout(ANSWER_TIMEOUT, self.notices.recv()).await.ok()?;
+        let told = timeout(ANSWER_TIMEOUT, self.notices.next()).await.ok()?;
         if told.is_none() && self.over.is_none() {
             self.over = Some("unavailable");
         }
@@ -282,8 +280,8 @@ impl PollSession {
                     frames: 1,
                     bytes: notice_bytes(&notice),
                 };
-                let _ = gateway.to_loop.send(FromGateway::Input(written)).await;
-                Some(*notice)
+                gateway.tell_loop(|| FromGateway::Input(written)).await;
+                Some(notice)
             }
         }
     }
@@ -302,7 +300,7 @@ impl PollSession {
     pub(super) async fn close(&mut self, gateway: &Gateway) {
         self.over.get_or_insert("unavailable");
         let closed = FromGateway::Input(Input::Closed(self.id));
-        let _ = gateway.to_loop.send(closed).await;
+        gateway.tell_loop(|| closed).await;
     }
 }
 
