@@ -4,6 +4,11 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use callrelay::cli;
+use mimalloc::MiMalloc;
+
+/// Tens of thousands of sessions come and go, on several threads: the allocator is to find their places again.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     match cli::run() {
