@@ -3,20 +3,22 @@
 //! Two halves run side by side: one reads frames and hands them to the loop, the other writes what
 //! the loop has, many frames with one flush. Whichever ends first ends the session.
 
+mod reading;
+mod writing;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::channel::mpsc;
 use futures::stream::{SplitSink, SplitStream};
-use futures::{FutureExt as _, SinkExt, StreamExt};
+use futures::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt as _;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tracing::{Instrument, debug, info, info_span};
 
 use super::auth::{Identity, Refusal};
@@ -25,30 +27,18 @@ use super::frames_in::{self, ClientFrame, FrameError, LinkFrame};
 use super::frames_out::{self, SessionFacts};
 use super::{FromGateway, Gateway, SESSION_QUEUE, ToSession};
 use crate::model::{SessionId, TerminalName};
-use crate::relay::{Input, LinkRequest, Notice, SendRefusal, notice_bytes};
+use crate::relay::{Input, LinkRequest, Notice};
+use reading::{next_text, read_frames};
+use writing::{WRITE_TIMEOUT, Written, within, write_frames};
 
 /// How long the first frame may take.
 const LINK_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often the server pings.
-const PING_INTERVAL: Duration = Duration::from_secs(25);
-/// How long a session may be silent, pongs included.
-const SILENCE_MAX: Duration = Duration::from_mins(1);
-/// How long one flush may take before the terminal counts as too slow.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a closing session may take to say so.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// `denied` answers before the session is closed.
 const DENIED_MAX: u32 = 3;
-/// Frames that are gathered for one flush.
-const GATHER_FRAMES: usize = 128;
 /// Answers to frames that cannot be followed and that wait to be written. With more the terminal is not read.
 const REPLIES: usize = 8;
-/// Frames that have arrived together and are handed to the loop together, and bytes from which on no more is added.
-const READ_FRAMES: usize = 16;
-const READ_BYTES: usize = 16 * 1024;
-/// Written bytes that are reported to the core together, and frames.
-const REPORT_BYTES: usize = 32 * 1024;
-const REPORT_FRAMES: usize = 32;
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 type Reader = SplitStream<Socket>;
@@ -277,238 +267,6 @@ enum Linked {
 fn made_name(session: SessionId) -> String {
     let random: u64 = rand::random();
     format!("{random:016x}-{}", session.0)
-}
-
-/// Hands frames to the loop until the connection ends or breaks the protocol.
-async fn read_frames(
-    gateway: &Gateway,
-    id: SessionId,
-    reader: &mut Reader,
-    replies: &mut mpsc::Sender<String>,
-) -> Ended {
-    loop {
-        let mut gathered = Gathered::default();
-        let mut next = Some(next_text(reader).await);
-        while let Some(text) = next.take() {
-            match text {
-                Ok(text) => gathered.take(id, &text),
-                Err(ended) => gathered.ended = Some(ended),
-            }
-            if gathered.has_room() {
-                // What has arrived with it is handed over with it.
-                next = text_at_hand(reader);
-            }
-        }
-        let Gathered {
-            inputs,
-            mistakes,
-            ended,
-            ..
-        } = gathered;
-        if !inputs.is_empty() && !gateway.tell_loop(|| FromGateway::Inputs(inputs)).await {
-            return Ended::Close(CloseCode::GoingAway);
-        }
-        for mistake in mistakes {
-            if replies.send(mistake).await.is_err() {
-                return Ended::Gone;
-            }
-        }
-        if let Some(ended) = ended {
-            return ended;
-        }
-    }
-}
-
-/// Frames that came together.
-#[derive(Default)]
-struct Gathered {
-    inputs: Vec<Input>,
-    /// The answers to those that cannot be followed.
-    mistakes: Vec<String>,
-    bytes: usize,
-    /// Nothing more is to be read.
-    ended: Option<Ended>,
-}
-
-impl Gathered {
-    fn has_room(&self) -> bool {
-        self.ended.is_none()
-            && self.inputs.len() + self.mistakes.len() < READ_FRAMES
-            && self.bytes < READ_BYTES
-    }
-
-    fn take(&mut self, session: SessionId, text: &Utf8Bytes) {
-        self.bytes += text.len();
-        match frames_in::parse(text.as_str()) {
-            Ok(ClientFrame::Send(request)) => self.inputs.push(Input::Send { session, request }),
-            Ok(ClientFrame::Ack { call, epoch, seq }) => self.inputs.push(Input::Ack {
-                session,
-                call,
-                epoch,
-                seq,
-            }),
-            Ok(ClientFrame::Unlink) => self.inputs.push(Input::Unlink(session)),
-            Ok(ClientFrame::Link(_)) => {
-                let answer = frames_out::error("already_linked", "this session is linked");
-                self.mistakes.push(answer);
-            }
-            Err(FrameError::NotAnObject) => self.ended = Some(Ended::Close(CloseCode::NotTheProtocol)),
-            Err(error) => self.mistakes.push(mistake(error)),
-        }
-    }
-}
-
-fn mistake(error: FrameError) -> String {
-    match error {
-        FrameError::BadSend { reference } => frames_out::send_failed(&reference, SendRefusal::BadRequest),
-        FrameError::BadField { frame, detail } => {
-            frames_out::error("bad_request", &format!("{frame}: {detail}"))
-        }
-        FrameError::UnknownType(kind) => {
-            frames_out::error("unknown_type", &format!("\"{kind}\" is no type of frame"))
-        }
-        FrameError::NotAnObject => frames_out::error("bad_request", "a frame is to be a JSON object"),
-    }
-}
-
-/// The next text frame. Pings and pongs are answered by the library and only prove life.
-async fn next_text(reader: &mut Reader) -> Result<Utf8Bytes, Ended> {
-    loop {
-        let Ok(heard) = timeout(SILENCE_MAX, reader.next()).await else {
-            return Err(Ended::Gone);
-        };
-        if let Some(text) = text_of(heard) {
-            return text;
-        }
-    }
-}
-
-/// The next text frame, if it has arrived already.
-fn text_at_hand(reader: &mut Reader) -> Option<Result<Utf8Bytes, Ended>> {
-    loop {
-        let heard = reader.next().now_or_never()?;
-        let text = text_of(heard);
-        if text.is_some() {
-            return text;
-        }
-    }
-}
-
-/// The text of a frame, or how the connection ended. `None` of frames that say nothing.
-fn text_of(heard: Option<Result<Message, Error>>) -> Option<Result<Utf8Bytes, Ended>> {
-    match heard {
-        Some(Ok(Message::Text(text))) => Some(Ok(text)),
-        Some(Ok(Message::Ping(_) | Message::Pong(_))) => None,
-        Some(Ok(Message::Binary(_) | Message::Frame(_)) | Err(Error::Utf8(_))) => {
-            Some(Err(Ended::Close(CloseCode::NotTheProtocol)))
-        }
-        Some(Err(Error::Capacity(CapacityError::MessageTooLong { .. }))) => {
-            Some(Err(Ended::Close(CloseCode::TooLarge)))
-        }
-        Some(Ok(Message::Close(_)) | Err(_)) | None => Some(Err(Ended::Gone)),
-    }
-}
-
-/// Writes what the loop has until the session is to be closed. `None`: the connection is gone.
-async fn write_frames(
-    gateway: &Gateway,
-    id: SessionId,
-    writer: &mut Writer,
-    facts: &SessionFacts,
-    mut written: Written,
-    notices: &mut mpsc::Receiver<ToSession>,
-    own_words: &mut mpsc::Receiver<String>,
-) -> Option<CloseCode> {
-    let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
-    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut next = notices.try_recv().ok();
-    loop {
-        let mut gathered = 0;
-        while let Some(told) = next.take() {
-            let frame = match told {
-                ToSession::Close(code) => {
-                    flush(writer).await.ok()?;
-                    return Some(code);
-                }
-                ToSession::Notice(notice) => written.note(&notice, facts),
-            };
-            if let Err(ended) = within(writer.feed(frame)).await {
-                return ended;
-            }
-            gathered += 1;
-            if gathered < GATHER_FRAMES {
-                next = notices.try_recv().ok();
-            }
-        }
-        if let Err(ended) = within(writer.flush()).await {
-            return ended;
-        }
-        if written.is_worth_a_report() {
-            let Written { frames, bytes } = std::mem::take(&mut written);
-            let report = || {
-                FromGateway::Input(Input::Written {
-                    session: id,
-                    frames,
-                    bytes,
-                })
-            };
-            if !gateway.tell_loop(report).await {
-                return None;
-            }
-        }
-        tokio::select! {
-            // Pings first: a terminal that is sent frames without end has to show that it lives, too.
-            biased;
-            _ = pings.tick() => {
-                if let Err(ended) = within(writer.feed(Message::Ping(Bytes::new()))).await {
-                    return ended;
-                }
-            }
-            told = notices.next() => match told {
-                // The loop gave the session up because its queue was full.
-                None => return Some(CloseCode::TooSlow),
-                told => next = told,
-            },
-            Some(text) = own_words.next() => {
-                if let Err(ended) = within(writer.feed(Message::text(text))).await {
-                    return ended;
-                }
-            }
-        }
-    }
-}
-
-/// What was written and not reported yet.
-#[derive(Default)]
-struct Written {
-    frames: usize,
-    bytes: usize,
-}
-
-impl Written {
-    /// The frame of a notice that is about to be written.
-    fn note(&mut self, notice: &Notice, facts: &SessionFacts) -> Message {
-        self.frames += 1;
-        self.bytes += notice_bytes(notice);
-        Message::text(frames_out::encode(notice, facts))
-    }
-
-    fn is_worth_a_report(&self) -> bool {
-        self.frames >= REPORT_FRAMES || self.bytes >= REPORT_BYTES
-    }
-}
-
-/// A write that takes too long is a terminal that is too slow; one that fails is a terminal that is gone.
-async fn within(write: impl Future<Output = Result<(), Error>>) -> Result<(), Option<CloseCode>> {
-    match timeout(WRITE_TIMEOUT, write).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(None),
-        Err(_) => Err(Some(CloseCode::TooSlow)),
-    }
-}
-
-async fn flush(writer: &mut Writer) -> Result<(), Option<CloseCode>> {
-    within(writer.flush()).await
 }
 
 /// Says why, and waits a little for the other side to say so too.
