@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::slow_sync::SlowSync;
+
 /// Measures a relay of its own, or an MQTT broker that runs.
 #[derive(Parser, Debug)]
 #[command(name = "callrelay-bench", version)]
@@ -58,6 +60,26 @@ pub(crate) struct Peer {
     pub(crate) strace: bool,
 }
 
+/// A disk that is slower than ours.
+#[derive(clap::Args, Debug, Default)]
+pub(crate) struct Disk {
+    /// Once more with every sync of the relay so much slower; may be given several times
+    #[arg(long = "slow-sync", value_name = "MS", conflicts_with = "mqtt", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    slow_syncs: Vec<u32>,
+    /// How often, in turn
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+}
+
+impl Disk {
+    /// As it is, and then in each way that is asked for; all of that in every round.
+    pub(crate) fn turns(&self) -> impl Iterator<Item = Option<SlowSync>> {
+        let slowed = self.slow_syncs.iter().map(|ms| Some(SlowSync { ms: *ms }));
+        let round = std::iter::once(None).chain(slowed);
+        (0..self.rounds).flat_map(move |_| round.clone())
+    }
+}
+
 #[derive(clap::Args, Debug)]
 pub(crate) struct Pairs {
     /// Pairs of terminals
@@ -72,6 +94,8 @@ pub(crate) struct Pairs {
     /// Seconds that count; two before them do not
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
+    #[command(flatten)]
+    pub(crate) disk: Disk,
     #[command(flatten)]
     pub(crate) peer: Peer,
 }
@@ -104,6 +128,8 @@ pub(crate) struct Latency {
     /// Seconds that count; two before them do not
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) seconds: u64,
+    #[command(flatten)]
+    pub(crate) disk: Disk,
     #[command(flatten)]
     pub(crate) peer: Peer,
 }

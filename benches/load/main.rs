@@ -23,6 +23,7 @@ mod line;
 mod mqtt;
 mod pairs;
 mod relay;
+mod slow_sync;
 mod storm;
 mod stuck;
 mod syncs;

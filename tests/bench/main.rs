@@ -10,6 +10,8 @@ mod frames;
 mod line;
 #[path = "../../benches/load/mqtt/packet.rs"]
 mod packet;
+#[path = "../../benches/load/slow_sync.rs"]
+mod slow_sync;
 #[path = "../../benches/load/syncs.rs"]
 mod syncs;
 #[path = "../../benches/load/table.rs"]
@@ -17,15 +19,17 @@ mod table;
 #[path = "../../benches/load/tally.rs"]
 mod tally;
 
+use std::process::Command;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
-use figures::{Figures, Syncs};
+use figures::{Figures, Rounds, Syncs};
 use frames::Ears;
 use line::{Body, Event, Hear as _, stamp};
 use packet::{Decoder, Packet, connect, pubacks, publish, subscribe};
+use slow_sync::SlowSync;
 use syncs::calls;
 use tally::{Counts, Latencies};
 
@@ -152,6 +156,46 @@ fn the_calls_of_a_summary_are_added_up() {
                    100.00    1.210000         100        15         1 total\n";
     assert_eq!(calls(summary), 15);
     assert_eq!(calls(""), 0);
+}
+
+#[test]
+fn a_slowed_sync_takes_so_much_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let slow = SlowSync { ms: 200 };
+    let library = slow.compile(folder.path()).unwrap();
+    for calls in ["--", "--data"] {
+        let mut command = Command::new("sync");
+        command.arg(calls).arg(&file);
+        library.load_into(&mut command);
+        let began = Instant::now();
+        assert!(command.output().unwrap().status.success());
+        let took = began.elapsed();
+        assert!(took >= Duration::from_millis(200), "{calls}: {took:?}");
+    }
+    assert!(library.ensure_loaded(std::process::id()).is_err());
+    assert_eq!(SlowSync::described(Some(slow)), ", every sync 200 ms slower");
+    assert_eq!(SlowSync::described(None), "");
+}
+
+#[test]
+fn the_median_of_all_rounds_stands_beside_the_last() {
+    let mut rounds = Rounds::default();
+    let mut results = Vec::new();
+    for value in [3.0, 1.0, 9.0] {
+        let mut figures = Figures::default();
+        rounds.result(&mut figures, "ratio", value);
+        results.extend(figures.results);
+    }
+    let expected = [
+        ("ratio", 3.0),
+        ("ratio", 1.0),
+        ("ratio, median of 2 rounds", 2.0),
+        ("ratio", 9.0),
+        ("ratio, median of 3 rounds", 3.0),
+    ];
+    assert_eq!(results, expected.map(|(name, value)| (name.to_owned(), value)));
 }
 
 #[test]
