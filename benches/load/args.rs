@@ -166,8 +166,8 @@ pub(crate) struct Idle {
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Stuck {
-    /// Terminals that do not read
-    #[arg(long = "stuck", value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=4_000))]
+    /// Further terminals, of which in one half of a round all read, and in the other none
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=4_000))]
     pub(crate) readers: u32,
     /// Pairs whose latency is measured
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=4_000))]
@@ -178,6 +178,9 @@ pub(crate) struct Stuck {
     /// Seconds that count; two before them do not
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=25))]
     pub(crate) seconds: u64,
+    /// How often, in turn
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: u32,
 }
 
 #[derive(clap::Args, Debug)]

@@ -77,12 +77,12 @@ async fn measure(cores: &Cores, asked: &Latency, slow_sync: Option<SlowSync>) ->
         let address = mqtt::address(url)?;
         let lines = mqtt::pairs(&address, asked.pairs, "latency").await?;
         let subject = Subject::of_peer(&asked.peer)?;
-        return load.drive(&subject, lines, Vec::new()).await;
+        return load.drive(&subject, lines, &mut []).await;
     }
     let relay = Relay::start_on(cores, 2 * asked.pairs, slow_sync).await?;
     let lines = fleet::pairs(&relay, asked.pairs).await?;
     let subject = Subject::of_relay(&relay, &asked.peer);
-    load.drive(&subject, lines, Vec::new()).await
+    load.drive(&subject, lines, &mut []).await
 }
 
 /// Messages at a fixed rate.
@@ -98,7 +98,7 @@ impl Load {
         &self,
         subject: &Subject,
         lines: Vec<(Line, Line)>,
-        mut others: Vec<Speaker>,
+        others: &mut [Speaker],
     ) -> anyhow::Result<Figures> {
         let warm_up = WARM_UP + subject.preparation();
         let start = Instant::now();

@@ -24,6 +24,7 @@ mod mqtt;
 mod pairs;
 mod relay;
 mod slow_sync;
+mod sockets;
 mod storm;
 mod stuck;
 mod syncs;

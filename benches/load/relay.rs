@@ -19,7 +19,7 @@ use crate::cores::Cores;
 use crate::http;
 use crate::line::Address;
 use crate::slow_sync::{Library, SlowSync};
-use crate::usage;
+use crate::{sockets, usage};
 
 /// Everybody's password.
 pub(crate) const PASSWORD: &str = "password-of-everybody";
@@ -144,6 +144,12 @@ impl Relay {
         let links = links["links"].as_array().into_iter().flatten();
         let linked = links.filter_map(|link| link["phone"].as_str());
         Ok(linked.filter(|phone| phones.contains(*phone)).count() as u64)
+    }
+
+    /// Connections of terminals that have not taken yet what the relay's kernel has for them.
+    pub(crate) fn full_sockets(&self) -> anyhow::Result<BTreeSet<(String, String)>> {
+        let table = std::fs::read_to_string("/proc/net/tcp").context("cannot read /proc/net/tcp")?;
+        Ok(sockets::full(&table, self.listen.port()))
     }
 
     pub(crate) fn resident_kib(&self) -> anyhow::Result<u64> {

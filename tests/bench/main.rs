@@ -12,6 +12,8 @@ mod line;
 mod packet;
 #[path = "../../benches/load/slow_sync.rs"]
 mod slow_sync;
+#[path = "../../benches/load/sockets.rs"]
+mod sockets;
 #[path = "../../benches/load/syncs.rs"]
 mod syncs;
 #[path = "../../benches/load/table.rs"]
@@ -196,6 +198,20 @@ fn the_median_of_all_rounds_stands_beside_the_last() {
         ("ratio, median of 3 rounds", 3.0),
     ];
     assert_eq!(results, expected.map(|(name, value)| (name.to_owned(), value)));
+}
+
+#[test]
+fn sockets_with_something_to_send_are_told() {
+    let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
+                 0: 0100007F:1F90 00000000:0000 0A 00000000:00000005 00:00000000 00000000     0        0 1 1\n   \
+                 1: 0100007F:1F90 0100007F:C001 01 0000B5A4:00000000 01:00000014 00000000     0        0 2 2\n   \
+                 2: 0100007F:1F90 0100007F:C002 01 00000000:00000007 00:00000000 00000000     0        0 3 1\n   \
+                 3: 0100007F:C001 0100007F:1F90 01 00000001:0000B5A4 00:00000000 00000000     0        0 4 1\n   \
+                 4: 0100007F:1F90 0100007F:C003 04 0000B5A4:00000000 01:00000014 00000000     0        0 5 2\n";
+    // Neither the listener, nor who took everything, nor the other end, nor who is gone.
+    let full = [("0100007F:C001".to_owned(), "0000B5A4".to_owned())];
+    assert_eq!(sockets::full(table, 8080), full.into());
+    assert!(sockets::full("", 8080).is_empty());
 }
 
 #[test]
