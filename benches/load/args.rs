@@ -49,6 +49,9 @@ pub(crate) struct Peer {
     /// The broker's process
     #[arg(long, value_name = "PID", requires = "mqtt")]
     pub(crate) pid: Option<u32>,
+    /// Log in with this password, and with the client's id as its name
+    #[arg(long, value_name = "WORD", requires = "mqtt")]
+    pub(crate) password: Option<String>,
     /// The broker's name
     #[arg(long, value_name = "NAME", default_value = "MQTT broker")]
     pub(crate) name: String,

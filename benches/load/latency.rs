@@ -74,8 +74,8 @@ async fn measure(cores: &Cores, asked: &Latency, slow_sync: Option<SlowSync>) ->
         measured: Duration::from_secs(asked.seconds),
     };
     if let Some(url) = &asked.peer.mqtt {
-        let address = mqtt::address(url)?;
-        let lines = mqtt::pairs(&address, asked.pairs, "latency").await?;
+        let broker = mqtt::Broker::at(url, asked.peer.password.as_deref())?;
+        let lines = mqtt::pairs(&broker, asked.pairs, "latency").await?;
         let subject = Subject::of_peer(&asked.peer)?;
         return load.drive(&subject, lines, &mut []).await;
     }

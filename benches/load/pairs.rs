@@ -65,8 +65,8 @@ async fn measure(
         measured: asked.measured(),
     };
     if let Some(url) = &asked.peer.mqtt {
-        let address = mqtt::address(url)?;
-        let lines = mqtt::pairs(&address, asked.number, &format!("pairs-{window}")).await?;
+        let broker = mqtt::Broker::at(url, asked.peer.password.as_deref())?;
+        let lines = mqtt::pairs(&broker, asked.number, &format!("pairs-{window}")).await?;
         return exchange.run(&Subject::of_peer(&asked.peer)?, lines).await;
     }
     let relay = Relay::start_on(cores, 2 * asked.number, slow_sync).await?;

@@ -92,9 +92,15 @@ fn what_matters_of_frames_is_heard() {
 #[test]
 fn packets_are_as_the_standard_has_them() {
     assert_eq!(
-        connect("ab"),
+        connect("ab", None),
         [
             0x10, 14, 0, 4, b'M', b'Q', b'T', b'T', 4, 0, 0, 0, 0, 2, b'a', b'b'
+        ]
+    );
+    assert_eq!(
+        connect("a", Some("xy"))[1..],
+        [
+            20, 0, 4, b'M', b'Q', b'T', b'T', 4, 0xc0, 0, 0, 0, 1, b'a', 0, 1, b'a', 0, 2, b'x', b'y'
         ]
     );
     assert_eq!(subscribe(10, "a/b"), [0x82, 8, 0, 10, 0, 3, b'a', b'/', b'b', 1]);
