@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::slow_sync::SlowSync;
+
 /// Measures a relay of its own, or an MQTT broker that runs.
 #[derive(Parser, Debug)]
 #[command(name = "callrelay-bench", version)]
@@ -47,6 +49,9 @@ pub(crate) struct Peer {
     /// The broker's process
     #[arg(long, value_name = "PID", requires = "mqtt")]
     pub(crate) pid: Option<u32>,
+    /// Log in with this password, and with the client's id as its name
+    #[arg(long, value_name = "WORD", requires = "mqtt")]
+    pub(crate) password: Option<String>,
     /// The broker's name
     #[arg(long, value_name = "NAME", default_value = "MQTT broker")]
     pub(crate) name: String,
@@ -56,6 +61,26 @@ pub(crate) struct Peer {
     /// Count the system calls that sync with strace, which makes everything slower
     #[arg(long)]
     pub(crate) strace: bool,
+}
+
+/// A disk that is slower than ours.
+#[derive(clap::Args, Debug, Default)]
+pub(crate) struct Disk {
+    /// Once more with every sync of the relay so much slower; may be given several times
+    #[arg(long = "slow-sync", value_name = "MS", conflicts_with = "mqtt", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    slow_syncs: Vec<u32>,
+    /// How often, in turn
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+}
+
+impl Disk {
+    /// As it is, and then in each way that is asked for; all of that in every round.
+    pub(crate) fn turns(&self) -> impl Iterator<Item = Option<SlowSync>> {
+        let slowed = self.slow_syncs.iter().map(|ms| Some(SlowSync { ms: *ms }));
+        let round = std::iter::once(None).chain(slowed);
+        (0..self.rounds).flat_map(move |_| round.clone())
+    }
 }
 
 #[derive(clap::Args, Debug)]
@@ -72,6 +97,8 @@ pub(crate) struct Pairs {
     /// Seconds that count; two before them do not
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
+    #[command(flatten)]
+    pub(crate) disk: Disk,
     #[command(flatten)]
     pub(crate) peer: Peer,
 }
@@ -104,6 +131,8 @@ pub(crate) struct Latency {
     /// Seconds that count; two before them do not
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) seconds: u64,
+    #[command(flatten)]
+    pub(crate) disk: Disk,
     #[command(flatten)]
     pub(crate) peer: Peer,
 }
@@ -140,8 +169,8 @@ pub(crate) struct Idle {
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Stuck {
-    /// Terminals that do not read
-    #[arg(long = "stuck", value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=4_000))]
+    /// Further terminals, of which in one half of a round all read, and in the other none
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=4_000))]
     pub(crate) readers: u32,
     /// Pairs whose latency is measured
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=4_000))]
@@ -152,6 +181,9 @@ pub(crate) struct Stuck {
     /// Seconds that count; two before them do not
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=25))]
     pub(crate) seconds: u64,
+    /// How often, in turn
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: u32,
 }
 
 #[derive(clap::Args, Debug)]

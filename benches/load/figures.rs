@@ -109,6 +109,28 @@ impl Figures {
     }
 }
 
+/// What a result came to, one round after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Rounds(Vec<f64>);
+
+impl Rounds {
+    /// Puts it into the figures of this round, and from the second on the median of all so far.
+    pub(crate) fn result(&mut self, figures: &mut Figures, name: &str, value: f64) {
+        self.0.push(value);
+        figures.result(name, value);
+        if self.0.len() > 1 {
+            let name = format!("{name}, median of {} rounds", self.0.len());
+            figures.result(&name, self.median());
+        }
+    }
+
+    fn median(&self) -> f64 {
+        let mut values = self.0.clone();
+        values.sort_by(f64::total_cmp);
+        f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2])
+    }
+}
+
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} · {} · {}", self.scenario, self.subject, self.setting)?;

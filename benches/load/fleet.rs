@@ -6,7 +6,7 @@ use futures::{SinkExt as _, StreamExt as _};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::frames::{Ears, Frame, Words};
-use crate::line::{self, Address, Line, Socket};
+use crate::line::{self, Address, Intake, Line, Socket};
 use crate::relay::{PASSWORD, Relay, phone};
 
 /// Terminals that link at the same time.
@@ -37,8 +37,8 @@ impl Terminal {
 pub(crate) struct How {
     /// Also if the phone is in no call.
     pub(crate) wait: bool,
-    /// Bytes that the kernel may keep of what was not read.
-    pub(crate) receive_buffer: Option<u32>,
+    /// How much it lets the relay send that it has not read.
+    pub(crate) intake: Option<Intake>,
 }
 
 /// Links a user's terminal by password.
@@ -63,7 +63,7 @@ pub(crate) async fn link_again(
 }
 
 async fn link_by(address: &Address, frame: String, how: How) -> anyhow::Result<Terminal> {
-    let mut socket = line::connect(address, how.receive_buffer).await?;
+    let mut socket = line::connect(address, how.intake).await?;
     socket.send(Message::text(frame)).await?;
     let text = text(&mut socket).await?;
     let linked = Frame::parse(&text)?;

@@ -3,6 +3,7 @@
 //! Every message has the moment in it at which it was meant to be sent, whether or not the sender came to it in
 //! time, and that is what its latency is counted from.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -13,12 +14,13 @@ use tokio::time::{Instant, sleep};
 
 use crate::args::Latency;
 use crate::cores::Cores;
-use crate::figures::Figures;
+use crate::figures::{Figures, Rounds};
 use crate::fleet;
 use crate::line::{Body, Event, Line, Listener, Speaker};
 use crate::mqtt;
 use crate::pairs::{WARM_UP, per_run, receive_into, unless_failed};
 use crate::relay::Relay;
+use crate::slow_sync::SlowSync;
 use crate::tally::{Latencies, Tally};
 use crate::usage::{Meter, Subject};
 
@@ -28,26 +30,59 @@ const POLLED: Duration = Duration::from_millis(2);
 const GRACE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(cores: &Cores, asked: &Latency, tell: impl Fn(&Figures)) -> anyhow::Result<()> {
+    let mut unslowed: Option<(u64, u64)> = None;
+    let mut later = BTreeMap::<SlowSync, [Rounds; 2]>::new();
+    for slow_sync in asked.disk.turns() {
+        let mut figures = measure(cores, asked, slow_sync).await?;
+        figures.scenario = "latency".into();
+        figures.setting = format!(
+            "{} pairs, {}/s, {} B{}",
+            asked.pairs,
+            asked.rate,
+            asked.body,
+            SlowSync::described(slow_sync)
+        );
+        let percentiles = figures.latency.as_ref();
+        let percentiles = percentiles.map(|latency| (latency.p50_us, latency.p99_us));
+        if let Some(slow_sync) = slow_sync {
+            if let (Some(slowed), Some(unslowed)) = (percentiles, unslowed) {
+                let [p50, p99] = later.entry(slow_sync).or_default();
+                let ms = |slowed, unslowed| (per_run(slowed) - per_run(unslowed)) / 1_000.0;
+                p50.result(
+                    &mut figures,
+                    "p50, slowed - unslowed [ms]",
+                    ms(slowed.0, unslowed.0),
+                );
+                p99.result(
+                    &mut figures,
+                    "p99, slowed - unslowed [ms]",
+                    ms(slowed.1, unslowed.1),
+                );
+            }
+        } else {
+            unslowed = percentiles;
+        }
+        tell(&figures);
+    }
+    Ok(())
+}
+
+async fn measure(cores: &Cores, asked: &Latency, slow_sync: Option<SlowSync>) -> anyhow::Result<Figures> {
     let load = Load {
         rate: asked.rate,
         body: Body::of_bytes(asked.body),
         measured: Duration::from_secs(asked.seconds),
     };
-    let mut figures = if let Some(url) = &asked.peer.mqtt {
-        let address = mqtt::address(url)?;
-        let lines = mqtt::pairs(&address, asked.pairs, "latency").await?;
-        load.drive(&Subject::of_peer(&asked.peer)?, lines, Vec::new())
-            .await?
-    } else {
-        let relay = Relay::start(cores, 2 * asked.pairs).await?;
-        let lines = fleet::pairs(&relay, asked.pairs).await?;
-        load.drive(&Subject::of_relay(&relay, &asked.peer), lines, Vec::new())
-            .await?
-    };
-    figures.scenario = "latency".into();
-    figures.setting = format!("{} pairs, {}/s, {} B", asked.pairs, asked.rate, asked.body);
-    tell(&figures);
-    Ok(())
+    if let Some(url) = &asked.peer.mqtt {
+        let broker = mqtt::Broker::at(url, asked.peer.password.as_deref())?;
+        let lines = mqtt::pairs(&broker, asked.pairs, "latency").await?;
+        let subject = Subject::of_peer(&asked.peer)?;
+        return load.drive(&subject, lines, &mut []).await;
+    }
+    let relay = Relay::start_on(cores, 2 * asked.pairs, slow_sync).await?;
+    let lines = fleet::pairs(&relay, asked.pairs).await?;
+    let subject = Subject::of_relay(&relay, &asked.peer);
+    load.drive(&subject, lines, &mut []).await
 }
 
 /// Messages at a fixed rate.
@@ -63,7 +98,7 @@ impl Load {
         &self,
         subject: &Subject,
         lines: Vec<(Line, Line)>,
-        mut others: Vec<Speaker>,
+        others: &mut [Speaker],
     ) -> anyhow::Result<Figures> {
         let warm_up = WARM_UP + subject.preparation();
         let start = Instant::now();

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use anyhow::{Context as _, bail};
 use futures::stream::{SplitSink, SplitStream};
 use futures::{FutureExt as _, SinkExt as _, StreamExt as _};
+use socket2::SockRef;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
@@ -89,11 +90,21 @@ pub(crate) struct Address {
     pub(crate) subprotocol: &'static str,
 }
 
-/// Opens a WebSocket. A small buffer for what arrives makes sure that the other side notices if nobody reads.
-pub(crate) async fn connect(address: &Address, receive_buffer: Option<u32>) -> anyhow::Result<Socket> {
+/// What a connection lets the other side send that nobody has read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Intake {
+    /// Bytes that our kernel keeps.
+    pub(crate) buffer_bytes: u32,
+    /// The largest segment, after which the other side's kernel sizes what it keeps.
+    pub(crate) segment_bytes: u32,
+}
+
+/// Opens a WebSocket.
+pub(crate) async fn connect(address: &Address, intake: Option<Intake>) -> anyhow::Result<Socket> {
     let socket = TcpSocket::new_v4()?;
-    if let Some(bytes) = receive_buffer {
-        socket.set_recv_buffer_size(bytes)?;
+    if let Some(intake) = intake {
+        socket.set_recv_buffer_size(intake.buffer_bytes)?;
+        SockRef::from(&socket).set_tcp_mss(intake.segment_bytes)?;
     }
     let stream = socket.connect(address.server).await?;
     stream.set_nodelay(true)?;

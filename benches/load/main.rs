@@ -23,6 +23,8 @@ mod line;
 mod mqtt;
 mod pairs;
 mod relay;
+mod slow_sync;
+mod sockets;
 mod storm;
 mod stuck;
 mod syncs;

@@ -1,5 +1,6 @@
 //! Pairs: each sender keeps a window of messages unconfirmed, each receiver acknowledges what it gets.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -10,11 +11,12 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::args::Pairs;
 use crate::cores::Cores;
-use crate::figures::Figures;
+use crate::figures::{Figures, Rounds};
 use crate::fleet;
 use crate::line::{Body, Event, Line};
 use crate::mqtt;
 use crate::relay::Relay;
+use crate::slow_sync::SlowSync;
 use crate::tally::{Latencies, Tally};
 use crate::usage::{Meter, Subject};
 
@@ -23,32 +25,54 @@ pub(crate) const WARM_UP: Duration = Duration::from_secs(2);
 /// How long what is under way at the end may take. What is not there then is lost.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Measures one window after the other, each on a fresh relay.
+/// Measures one window after the other, on each disk, each on a fresh relay.
 pub(crate) async fn run(cores: &Cores, asked: &Pairs, tell: impl Fn(&Figures)) -> anyhow::Result<()> {
     for window in asked.windows() {
-        let setting = format!("{} pairs, window {window}, {} B", asked.number, asked.body);
-        let exchange = Exchange {
-            window: *window,
-            body: Body::of_bytes(asked.body),
-            measured: asked.measured(),
-        };
-        let mut figures = if let Some(url) = &asked.peer.mqtt {
-            let address = mqtt::address(url)?;
-            let lines = mqtt::pairs(&address, asked.number, &format!("pairs-{window}")).await?;
-            let subject = Subject::of_peer(&asked.peer)?;
-            exchange.run(&subject, lines).await?
-        } else {
-            let relay = Relay::start(cores, 2 * asked.number).await?;
-            let lines = fleet::pairs(&relay, asked.number).await?;
-            exchange
-                .run(&Subject::of_relay(&relay, &asked.peer), lines)
-                .await?
-        };
-        figures.scenario = "pairs".into();
-        figures.setting = setting;
-        tell(&figures);
+        let mut unslowed = None;
+        let mut ratios = BTreeMap::<SlowSync, Rounds>::new();
+        for slow_sync in asked.disk.turns() {
+            let mut figures = measure(cores, asked, *window, slow_sync).await?;
+            figures.scenario = "pairs".into();
+            figures.setting = format!(
+                "{} pairs, window {window}, {} B{}",
+                asked.number,
+                asked.body,
+                SlowSync::described(slow_sync)
+            );
+            if let Some(slow_sync) = slow_sync {
+                if let (Some(slowed), Some(unslowed)) = (figures.per_sec, unslowed) {
+                    let ratios = ratios.entry(slow_sync).or_default();
+                    ratios.result(&mut figures, "messages/s, slowed / unslowed", slowed / unslowed);
+                }
+            } else {
+                unslowed = figures.per_sec;
+            }
+            tell(&figures);
+        }
     }
     Ok(())
+}
+
+async fn measure(
+    cores: &Cores,
+    asked: &Pairs,
+    window: u32,
+    slow_sync: Option<SlowSync>,
+) -> anyhow::Result<Figures> {
+    let exchange = Exchange {
+        window,
+        body: Body::of_bytes(asked.body),
+        measured: asked.measured(),
+    };
+    if let Some(url) = &asked.peer.mqtt {
+        let broker = mqtt::Broker::at(url, asked.peer.password.as_deref())?;
+        let lines = mqtt::pairs(&broker, asked.number, &format!("pairs-{window}")).await?;
+        return exchange.run(&Subject::of_peer(&asked.peer)?, lines).await;
+    }
+    let relay = Relay::start_on(cores, 2 * asked.number, slow_sync).await?;
+    let lines = fleet::pairs(&relay, asked.number).await?;
+    let subject = Subject::of_relay(&relay, &asked.peer);
+    exchange.run(&subject, lines).await
 }
 
 struct Exchange {

@@ -18,7 +18,8 @@ use tokio::time::{Instant, sleep};
 use crate::cores::Cores;
 use crate::http;
 use crate::line::Address;
-use crate::usage;
+use crate::slow_sync::{Library, SlowSync};
+use crate::{sockets, usage};
 
 /// Everybody's password.
 pub(crate) const PASSWORD: &str = "password-of-everybody";
@@ -33,6 +34,7 @@ const POST_LINES: u32 = 2_000;
 pub(crate) struct Relay {
     child: Child,
     folder: TempDir,
+    slow_sync: Option<Library>,
     starts: u32,
     listen: SocketAddr,
     admin: SocketAddr,
@@ -41,20 +43,34 @@ pub(crate) struct Relay {
 impl Relay {
     /// Starts a relay with so many users, a phone each.
     pub(crate) async fn start(cores: &Cores, users: u32) -> anyhow::Result<Self> {
+        Self::start_on(cores, users, None).await
+    }
+
+    /// Starts one whose syncs may take longer than the disk does.
+    pub(crate) async fn start_on(
+        cores: &Cores,
+        users: u32,
+        slow_sync: Option<SlowSync>,
+    ) -> anyhow::Result<Self> {
         // Beside what is built, which is on a disk; a temporary folder may be in memory, where syncs cost nothing.
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         std::fs::write(folder.path().join("callrelay.toml"), config())?;
         std::fs::write(folder.path().join("users.toml"), users_file(users)?)?;
+        let slow_sync = slow_sync.map(|slow| slow.compile(folder.path())).transpose()?;
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let child = spawn(cores, &folder, 1, anywhere, anywhere)?;
+        let child = spawn(cores, &folder, slow_sync.as_ref(), 1, anywhere, anywhere)?;
         let mut relay = Self {
             child,
             folder,
+            slow_sync,
             starts: 1,
             listen: anywhere,
             admin: anywhere,
         };
         (relay.listen, relay.admin) = relay.until_up().await?;
+        if let Some(library) = &relay.slow_sync {
+            library.ensure_loaded(relay.pid())?;
+        }
         Ok(relay)
     }
 
@@ -69,7 +85,14 @@ impl Relay {
     pub(crate) async fn restart(&mut self, cores: &Cores) -> anyhow::Result<Duration> {
         let began = Instant::now();
         self.starts += 1;
-        self.child = spawn(cores, &self.folder, self.starts, self.listen, self.admin)?;
+        self.child = spawn(
+            cores,
+            &self.folder,
+            self.slow_sync.as_ref(),
+            self.starts,
+            self.listen,
+            self.admin,
+        )?;
         self.until_up().await?;
         Ok(began.elapsed())
     }
@@ -123,6 +146,12 @@ impl Relay {
         Ok(linked.filter(|phone| phones.contains(*phone)).count() as u64)
     }
 
+    /// Connections of terminals that have not taken yet what the relay's kernel has for them.
+    pub(crate) fn full_sockets(&self) -> anyhow::Result<BTreeSet<(String, String)>> {
+        let table = std::fs::read_to_string("/proc/net/tcp").context("cannot read /proc/net/tcp")?;
+        Ok(sockets::full(&table, self.listen.port()))
+    }
+
     pub(crate) fn resident_kib(&self) -> anyhow::Result<u64> {
         usage::resident_kib(self.pid())
     }
@@ -170,6 +199,7 @@ pub(crate) async fn number(admin: SocketAddr, name: &str) -> anyhow::Result<u64>
 fn spawn(
     cores: &Cores,
     folder: &TempDir,
+    slow_sync: Option<&Library>,
     starts: u32,
     listen: SocketAddr,
     admin: SocketAddr,
@@ -193,6 +223,9 @@ fn spawn(
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(File::create(log(folder, starts))?);
+    if let Some(library) = slow_sync {
+        library.load_into(&mut command);
+    }
     cores
         .as_server(|| command.spawn())?
         .context("cannot start the relay")

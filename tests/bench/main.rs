@@ -10,6 +10,10 @@ mod frames;
 mod line;
 #[path = "../../benches/load/mqtt/packet.rs"]
 mod packet;
+#[path = "../../benches/load/slow_sync.rs"]
+mod slow_sync;
+#[path = "../../benches/load/sockets.rs"]
+mod sockets;
 #[path = "../../benches/load/syncs.rs"]
 mod syncs;
 #[path = "../../benches/load/table.rs"]
@@ -17,15 +21,17 @@ mod table;
 #[path = "../../benches/load/tally.rs"]
 mod tally;
 
+use std::process::Command;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
-use figures::{Figures, Syncs};
+use figures::{Figures, Rounds, Syncs};
 use frames::Ears;
 use line::{Body, Event, Hear as _, stamp};
 use packet::{Decoder, Packet, connect, pubacks, publish, subscribe};
+use slow_sync::SlowSync;
 use syncs::calls;
 use tally::{Counts, Latencies};
 
@@ -86,9 +92,15 @@ fn what_matters_of_frames_is_heard() {
 #[test]
 fn packets_are_as_the_standard_has_them() {
     assert_eq!(
-        connect("ab"),
+        connect("ab", None),
         [
             0x10, 14, 0, 4, b'M', b'Q', b'T', b'T', 4, 0, 0, 0, 0, 2, b'a', b'b'
+        ]
+    );
+    assert_eq!(
+        connect("a", Some("xy"))[1..],
+        [
+            20, 0, 4, b'M', b'Q', b'T', b'T', 4, 0xc0, 0, 0, 0, 1, b'a', 0, 1, b'a', 0, 2, b'x', b'y'
         ]
     );
     assert_eq!(subscribe(10, "a/b"), [0x82, 8, 0, 10, 0, 3, b'a', b'/', b'b', 1]);
@@ -152,6 +164,60 @@ fn the_calls_of_a_summary_are_added_up() {
                    100.00    1.210000         100        15         1 total\n";
     assert_eq!(calls(summary), 15);
     assert_eq!(calls(""), 0);
+}
+
+#[test]
+fn a_slowed_sync_takes_so_much_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let slow = SlowSync { ms: 200 };
+    let library = slow.compile(folder.path()).unwrap();
+    for calls in ["--", "--data"] {
+        let mut command = Command::new("sync");
+        command.arg(calls).arg(&file);
+        library.load_into(&mut command);
+        let began = Instant::now();
+        assert!(command.output().unwrap().status.success());
+        let took = began.elapsed();
+        assert!(took >= Duration::from_millis(200), "{calls}: {took:?}");
+    }
+    assert!(library.ensure_loaded(std::process::id()).is_err());
+    assert_eq!(SlowSync::described(Some(slow)), ", every sync 200 ms slower");
+    assert_eq!(SlowSync::described(None), "");
+}
+
+#[test]
+fn the_median_of_all_rounds_stands_beside_the_last() {
+    let mut rounds = Rounds::default();
+    let mut results = Vec::new();
+    for value in [3.0, 1.0, 9.0] {
+        let mut figures = Figures::default();
+        rounds.result(&mut figures, "ratio", value);
+        results.extend(figures.results);
+    }
+    let expected = [
+        ("ratio", 3.0),
+        ("ratio", 1.0),
+        ("ratio, median of 2 rounds", 2.0),
+        ("ratio", 9.0),
+        ("ratio, median of 3 rounds", 3.0),
+    ];
+    assert_eq!(results, expected.map(|(name, value)| (name.to_owned(), value)));
+}
+
+#[test]
+fn sockets_with_something_to_send_are_told() {
+    let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
+                 0: 0100007F:1F90 00000000:0000 0A 00000000:00000005 00:00000000 00000000     0        0 1 1\n   \
+                 1: 0100007F:1F90 0100007F:C001 01 0000B5A4:00000000 01:00000014 00000000     0        0 2 2\n   \
+                 2: 0100007F:1F90 0100007F:C002 01 00000000:00000007 00:00000000 00000000     0        0 3 1\n   \
+                 3: 0100007F:C001 0100007F:1F90 01 00000001:0000B5A4 00:00000000 00000000     0        0 4 1\n   \
+                 4: 0100007F:1F90 0100007F:C003 04 0000B5A4:00000000 01:00000014 00000000     0        0 5 2\n";
+    // Neither the listener, nor who took everything, nor the other end, nor who is gone.
+    let full = [("0100007F:C001".to_owned(), "0000B5A4".to_owned())];
+    assert_eq!(sockets::full(table, 8080), full.into());
+    assert!(sockets::full("", 8080).is_empty());
 }
 
 #[test]

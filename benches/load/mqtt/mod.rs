@@ -18,37 +18,46 @@ const CONNECTING: usize = 16;
 /// The packet of the only subscription.
 const SUBSCRIPTION: u16 = 1;
 
-/// A broker's address from `ws://127.0.0.1:8083/mqtt`.
-pub(crate) fn address(url: &str) -> anyhow::Result<Address> {
-    let rest = url
-        .strip_prefix("ws://")
-        .context("a URL that begins with ws://")?;
-    let (server, path) = rest.split_once('/').unwrap_or((rest, ""));
-    Ok(Address {
-        server: server
-            .parse()
-            .context("an address with its port, as 127.0.0.1:8083")?,
-        path: format!("/{path}"),
-        subprotocol: "mqtt",
-    })
+/// Where a broker is, and what it wants to know.
+pub(crate) struct Broker<'a> {
+    address: Address,
+    password: Option<&'a str>,
+}
+
+impl<'a> Broker<'a> {
+    /// From `ws://127.0.0.1:8083/mqtt`.
+    pub(crate) fn at(url: &str, password: Option<&'a str>) -> anyhow::Result<Self> {
+        let rest = url
+            .strip_prefix("ws://")
+            .context("a URL that begins with ws://")?;
+        let (server, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let address = Address {
+            server: server
+                .parse()
+                .context("an address with its port, as 127.0.0.1:8083")?,
+            path: format!("/{path}"),
+            subprotocol: "mqtt",
+        };
+        Ok(Self { address, password })
+    }
 }
 
 /// So many pairs, each with a topic of its own.
-pub(crate) async fn pairs(address: &Address, pairs: u32, run: &str) -> anyhow::Result<Vec<(Line, Line)>> {
-    stream::iter((0..pairs).map(|pair| pair_of(address, run, pair)))
+pub(crate) async fn pairs(broker: &Broker<'_>, pairs: u32, run: &str) -> anyhow::Result<Vec<(Line, Line)>> {
+    stream::iter((0..pairs).map(|pair| pair_of(broker, run, pair)))
         .buffered(CONNECTING)
         .try_collect()
         .await
 }
 
-async fn pair_of(address: &Address, run: &str, pair: u32) -> anyhow::Result<(Line, Line)> {
+async fn pair_of(broker: &Broker<'_>, run: &str, pair: u32) -> anyhow::Result<(Line, Line)> {
     let topic = format!("bench/{run}/{pair}");
-    let mut receiver = connect(address, &format!("receiver-{run}-{pair}")).await?;
+    let mut receiver = connect(broker, &format!("receiver-{run}-{pair}")).await?;
     let subscribe = packet::subscribe(SUBSCRIPTION, &topic);
     receiver.0.send(Message::binary(subscribe)).await?;
     let granted = answer(&mut receiver).await?;
     ensure!(granted == Packet::Suback { granted: 1 }, "not QoS 1: {granted:?}");
-    let sender = connect(address, &format!("sender-{run}-{pair}")).await?;
+    let sender = connect(broker, &format!("sender-{run}-{pair}")).await?;
     let line = |(socket, decoder)| {
         let words = Words {
             topic: topic.clone(),
@@ -59,9 +68,10 @@ async fn pair_of(address: &Address, run: &str, pair: u32) -> anyhow::Result<(Lin
     Ok((line(sender), line(receiver)))
 }
 
-async fn connect(address: &Address, client: &str) -> anyhow::Result<(Socket, Decoder)> {
-    let mut socket = line::connect(address, None).await?;
-    socket.send(Message::binary(packet::connect(client))).await?;
+async fn connect(broker: &Broker<'_>, client: &str) -> anyhow::Result<(Socket, Decoder)> {
+    let mut socket = line::connect(&broker.address, None).await?;
+    let packet = packet::connect(client, broker.password);
+    socket.send(Message::binary(packet)).await?;
     let mut client = (socket, Decoder::default());
     let let_in = answer(&mut client).await?;
     ensure!(

@@ -13,8 +13,9 @@ const SUBSCRIBE_FLAGS: u8 = 0b0010;
 /// The flag of `PUBLISH` for QoS 1, and the bits of its QoS.
 const QOS_1: u8 = 0b0010;
 const QOS_BITS: u8 = 0b0110;
-/// The version in `CONNECT`.
+/// The version in `CONNECT`, and its flags that a name and a password follow.
 const VERSION: u8 = 4;
+const NAME_AND_PASSWORD: u8 = 0b1100_0000;
 
 /// A packet of a broker.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,12 +36,17 @@ pub(super) enum Packet {
     Other(u8),
 }
 
-/// `CONNECT` without a keep-alive, to a session that persists.
-pub(super) fn connect(client: &str) -> Vec<u8> {
+/// `CONNECT` without a keep-alive, to a session that persists. With a password, the client's id is its name, too.
+pub(super) fn connect(client: &str, password: Option<&str>) -> Vec<u8> {
     let mut body = string("MQTT");
-    // Flags: no clean session, nothing else. Keep-alive: none.
-    body.extend([VERSION, 0, 0, 0]);
+    // Not: a clean session. Keep-alive: none.
+    let flags = if password.is_some() { NAME_AND_PASSWORD } else { 0 };
+    body.extend([VERSION, flags, 0, 0]);
     body.extend(string(client));
+    if let Some(password) = password {
+        body.extend(string(client));
+        body.extend(string(password));
+    }
     packet(CONNECT << 4, &body)
 }
 
