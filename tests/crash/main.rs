@@ -12,6 +12,7 @@ mod place;
 mod relay;
 mod run;
 mod shim;
+#[path = "../shared/small_disk.rs"]
 mod small_disk;
 mod switch;
 mod terminal;
