@@ -19,7 +19,7 @@ impl Run {
         self.syncs += journal.syncs();
         let retried = journal.after_failed_sync();
         // One that could not even be made holds nothing.
-        if retried > 0 && before.contains_key("relay.db") {
+        if retried > 0 && before.contains_key("data/relay.db") {
             let what = format!("the store was used {retried} times after a sync had failed");
             self.troubles.push(what);
         }
@@ -34,7 +34,7 @@ impl Run {
         }
         let files = journal.power_cut(before, journal.end(), &mut self.dice);
         self.look_at(&files, journal.end());
-        disk::write(self.place.store(), &files);
+        disk::write(self.place.disk(), &files);
         if self.trouble != Trouble::Io {
             self.faults += 1;
         }
@@ -45,7 +45,7 @@ impl Run {
         self.disks += 1;
         let folder = tempfile::tempdir().unwrap();
         disk::write(folder.path(), files);
-        match stored(&folder.path().join("relay.db")) {
+        match stored(folder.path()) {
             Ok(stored) => self.shared.ledger.lock().unwrap().compare(&stored, at),
             Err(error) => self
                 .troubles
@@ -54,11 +54,11 @@ impl Run {
     }
 }
 
-/// The words in a store, by call, in order.
-fn stored(path: &Path) -> Result<BTreeMap<String, Vec<String>>, String> {
+/// The words in the store of a disk, by call, in order.
+fn stored(disk: &Path) -> Result<BTreeMap<String, Vec<String>>, String> {
     let text = |error: callrelay::store::StoreError| error.to_string();
-    let files = Folder::open(&path.with_file_name("files")).map_err(text)?;
-    let mut store = SqliteStore::open(path, files).map_err(text)?;
+    let files = Folder::open(&disk.join("files")).map_err(text)?;
+    let mut store = SqliteStore::open(&disk.join("data/relay.db"), files).map_err(text)?;
     let mut stored = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for call in store.load().map_err(text)? {

@@ -45,7 +45,7 @@ impl Run {
 
     /// Whether the disk has failed, as it was to: the relay ends, or is about to.
     pub(super) fn has_failed(&self) -> bool {
-        self.trouble == Trouble::Io && Journal::read(&self.place.journal()).has_failure()
+        self.trouble == Trouble::Io && Journal::read(&self.place.journal()).may_end_the_relay()
     }
 
     /// Ends all calls, and looks whether their words are gone.
@@ -80,7 +80,7 @@ impl Run {
             sleep(Duration::from_millis(10)).await;
         }
         let left = || {
-            let files = disk::read(self.place.store());
+            let files = disk::read(self.place.disk());
             let ledger = shared.ledger.lock().unwrap();
             files
                 .values()

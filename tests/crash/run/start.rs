@@ -16,12 +16,12 @@ impl Run {
         let _ = std::fs::remove_file(&journal);
         self.shared.ledger.lock().unwrap().journal_begins();
         let shim = self.shim.as_ref();
-        let variables = shim.map(|shim| shim.variables(self.place.store(), &journal, behaviour));
+        let variables = shim.map(|shim| shim.variables(self.place.disk(), &journal, behaviour));
         Relay::spawn(&self.program, self.place.folder(), &variables.unwrap_or_default())
     }
 
     pub(super) async fn killed_while_starting(&mut self) {
-        let before = disk::read(self.place.store());
+        let before = disk::read(self.place.disk());
         let mut relay = self.spawn(Behaviour::default());
         sleep(self.dice.millis(0, 40)).await;
         relay.kill();
@@ -30,7 +30,7 @@ impl Run {
 
     /// Starts a relay, and its terminals. `None`: the fault came before it served.
     pub(super) async fn start(&mut self, behaviour: Behaviour) -> Option<Serving> {
-        let before = disk::read(self.place.store());
+        let before = disk::read(self.place.disk());
         let mut relay = self.spawn(behaviour);
         let Some(addresses) = relay.up().await else {
             let code = relay.kill();
