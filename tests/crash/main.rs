@@ -20,7 +20,12 @@ mod terminal;
 use std::path::Path;
 use std::time::Duration;
 
+use dice::Dice;
+use disk::Journal;
+use place::Place;
+use relay::Relay;
 use run::{Report, Trouble};
+use shim::{Behaviour, Shim};
 
 /// Long enough for a busy machine, since a run that fails need not be quick.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -67,6 +72,27 @@ async fn nothing_accepted_is_lost_when_the_disk_is_full_for_a_while() {
 #[tokio::test]
 async fn nothing_accepted_is_lost_when_the_disk_fails() {
     is_clean(Trouble::Io, 10).await;
+}
+
+#[tokio::test]
+async fn the_folder_of_files_survives_a_power_cut_as_soon_as_the_relay_serves() {
+    let place = Place::new(&["1001".to_owned()], None);
+    let shim = Shim::compile(place.folder());
+    let before = disk::read(place.disk());
+    let variables = shim.variables(place.disk(), &place.journal(), Behaviour::default());
+    let program = Path::new(env!("CARGO_BIN_EXE_callrelay"));
+    let mut relay = Relay::spawn(program, place.folder(), &variables);
+    relay.up().await.expect("it has nothing to complain of");
+    relay.kill();
+    let journal = Journal::read(&place.journal());
+    for seed in 0..100 {
+        let left = journal.power_cut(&before, journal.end(), &mut Dice::new(seed));
+        assert!(
+            left.contains_key("files/"),
+            "with seed {seed} there is {:?}",
+            left.keys()
+        );
+    }
 }
 
 #[tokio::test]
