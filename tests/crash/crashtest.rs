@@ -9,6 +9,8 @@
 #[path = "../simulation/dice.rs"]
 mod dice;
 mod disk;
+mod files;
+mod http;
 mod ledger;
 mod place;
 mod relay;

@@ -9,10 +9,16 @@ mod calls;
 mod counts;
 mod disks;
 mod due;
+mod files;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 pub(crate) use counts::Counts;
+pub(crate) use disks::Stored;
+use files::File;
+pub(crate) use files::{FileNo, Readable, SIZE_MIN, content};
 
 /// A message by its number in the ledger.
 pub(crate) type MessageNo = usize;
@@ -41,6 +47,8 @@ struct Message {
     /// The stage its call had certainly reached when it was sent.
     stage: usize,
     received: BTreeSet<TerminalNo>,
+    /// What it names.
+    file: Option<FileNo>,
     is_written_off: bool,
 }
 
@@ -64,6 +72,8 @@ pub(crate) struct Row {
     pub(crate) epoch: String,
     pub(crate) seq: u64,
     pub(crate) words: String,
+    /// The file that it names.
+    pub(crate) file: Option<String>,
 }
 
 /// See the module.
@@ -72,6 +82,7 @@ pub(crate) struct Ledger {
     /// The phone of each terminal.
     phones: Vec<String>,
     messages: Vec<Message>,
+    files: Vec<File>,
     calls: BTreeMap<String, Call>,
     /// The stages of calls that are over and of which everything was delivered.
     over: BTreeMap<String, Vec<[String; 2]>>,
@@ -90,8 +101,14 @@ pub(crate) fn words(call: &str, message: MessageNo, padding: usize) -> String {
     format!("{MARK}{call} {message} {}", "x".repeat(padding))
 }
 
-/// What all messages begin with, and nothing else in a store.
-const MARK: &str = "these are words of ";
+/// What a body says, whether or not it names a file too.
+pub(crate) fn words_of(body: &Value) -> String {
+    let words = body.get("words").unwrap_or(body);
+    words.as_str().unwrap_or_default().to_owned()
+}
+
+/// What all messages and files begin with, and nothing else on a disk.
+pub(crate) const MARK: &str = "these are words of ";
 
 fn read_words(words: &str) -> Option<(&str, MessageNo)> {
     let (call, rest) = words.strip_prefix(MARK)?.split_once(' ')?;
@@ -134,6 +151,7 @@ impl Ledger {
             answered_at: u64::MAX,
             stage: known.known,
             received: BTreeSet::new(),
+            file: None,
             is_written_off: false,
         });
         number
@@ -199,6 +217,11 @@ impl Ledger {
         if self.messages[number].call != row.call {
             let what = format!("message {number} of another call: {row:?}");
             self.counts.leaked += 1;
+            self.complain(what);
+        }
+        if self.id_of_file(number) != row.file.as_deref() {
+            let what = format!("message {number} names another file: {row:?}");
+            self.counts.reordered += 1;
             self.complain(what);
         }
         self.note_row(&row.epoch, row.seq, number);

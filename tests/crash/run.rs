@@ -6,6 +6,7 @@
 //! what the relay had done by then is up to the machine, so a seed repeats the plan and not every step of it.
 
 mod disks;
+mod files;
 mod report;
 mod settle;
 mod start;
@@ -104,6 +105,7 @@ impl Run {
             .collect();
         let shared = Arc::new(Shared {
             linked: Mutex::new(vec![false; terminals.len()]),
+            tokens: Mutex::new(vec![None; terminals.len()]),
             ledger: Mutex::new(Ledger::new(phone_of)),
             load: watch::Sender::new(false),
             journal: needs_shim.then(|| place.journal()),

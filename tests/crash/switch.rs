@@ -10,9 +10,10 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::dice::Dice;
+use crate::http::ask;
 use crate::ledger::Ledger;
 use crate::place::TOKEN;
-use crate::relay::{Addresses, ask};
+use crate::relay::Addresses;
 use crate::terminal::Shared;
 
 /// How long to wait before a line is said again.

@@ -60,6 +60,7 @@ impl Ledger {
 
     /// The relay has a new journal: what was, was before it.
     pub(crate) fn journal_begins(&mut self) {
+        self.journal_of_files_begins();
         for call in self.calls.values_mut() {
             call.ended_at = call.ended_at.map(|_| 0);
             for number in &call.messages {

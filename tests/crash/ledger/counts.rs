@@ -21,6 +21,14 @@ pub(crate) struct Counts {
     pub(crate) leaked: u64,
     /// Refused, and delivered none the less.
     pub(crate) revived: u64,
+    /// Files with a 201.
+    pub(crate) files: u64,
+    /// Uploads that were refused.
+    pub(crate) files_refused: u64,
+    /// Accepted and not there afterwards, whole and for those who may read them.
+    pub(crate) files_lost: u64,
+    /// On disk although their upload came to nothing, or their call or the last row that named them is gone.
+    pub(crate) files_left: u64,
     /// Calls or changes of calls that the switch was told are known, and that were not after a restart.
     pub(crate) forgotten: u64,
 }
@@ -28,7 +36,8 @@ pub(crate) struct Counts {
 impl Counts {
     /// Whether there is nothing bad in it.
     pub(crate) const fn is_clean(&self) -> bool {
-        self.lost + self.duplicated + self.reordered + self.leaked + self.revived + self.forgotten == 0
+        let of_messages = self.lost + self.duplicated + self.reordered + self.leaked + self.revived;
+        of_messages + self.forgotten + self.files_lost + self.files_left == 0
     }
 }
 
@@ -45,6 +54,10 @@ impl Counts {
         self.leaked += other.leaked;
         self.revived += other.revived;
         self.forgotten += other.forgotten;
+        self.files += other.files;
+        self.files_refused += other.files_refused;
+        self.files_lost += other.files_lost;
+        self.files_left += other.files_left;
     }
 }
 
@@ -52,7 +65,8 @@ impl fmt::Display for Counts {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             to,
-            "{} accepted, {} delivered, {} refused, {} lost, {} duplicated, {} reordered, {} leaked, {} revived, {} forgotten",
+            "{} accepted, {} delivered, {} refused, {} lost, {} duplicated, {} reordered, {} leaked, {} revived, {} forgotten; \
+             files: {} accepted, {} refused, {} lost, {} left behind",
             self.accepted,
             self.delivered,
             self.refused,
@@ -61,7 +75,11 @@ impl fmt::Display for Counts {
             self.reordered,
             self.leaked,
             self.revived,
-            self.forgotten
+            self.forgotten,
+            self.files,
+            self.files_refused,
+            self.files_lost,
+            self.files_left
         )
     }
 }

@@ -4,6 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Ledger, MARK, read_words};
 
+/// What is on a disk.
+#[derive(Debug, Default)]
+pub(crate) struct Stored {
+    /// The words of each call, in the order of their rows.
+    pub(crate) calls: BTreeMap<String, Vec<String>>,
+    /// The files, by their ids.
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+}
+
 impl Ledger {
     /// Words of calls that are over, in these bytes.
     pub(crate) fn words_left_in(&self, bytes: &[u8]) -> usize {
@@ -27,10 +36,10 @@ impl Ledger {
     }
 
     /// Holds what a store has, in the order of the rows, against what it had to have at that moment.
-    pub(crate) fn compare(&mut self, stored: &BTreeMap<String, Vec<String>>, at: u64) {
+    pub(crate) fn compare(&mut self, stored: &Stored, at: u64) {
         let mut there = BTreeSet::new();
         let mut latest = BTreeMap::new();
-        for (call, bodies) in stored {
+        for (call, bodies) in &stored.calls {
             for words in bodies {
                 let known = read_words(words).filter(|(_, number)| {
                     self.messages
@@ -53,16 +62,23 @@ impl Ledger {
                 }
             }
         }
-        let mut missing = Vec::new();
+        let (mut missing, mut naming) = (Vec::new(), Vec::new());
         for call in self.calls.values() {
             if call.ended_at.is_some_and(|ended_at| ended_at <= at) {
                 continue;
             }
-            let due = self.unreplaced(call, at).into_iter();
-            missing.extend(
-                due.filter(|number| self.messages[*number].answered_at <= at && !there.contains(number)),
-            );
+            for number in self.unreplaced(call, at) {
+                if self.messages[number].answered_at > at {
+                    continue;
+                }
+                naming.push(number);
+                if !there.contains(&number) {
+                    missing.push(number);
+                }
+            }
         }
+        let calls = stored.calls.keys().cloned().collect();
+        self.compare_files(&stored.files, &calls, &naming, at);
         for number in missing {
             self.counts.lost += 1;
             let (call, answered_at) = (

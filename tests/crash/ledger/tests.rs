@@ -15,6 +15,7 @@ fn row(seq: u64, number: MessageNo) -> Row {
         epoch: "e".to_owned(),
         seq,
         words: words(CALL, number, 3),
+        file: None,
     }
 }
 
@@ -99,7 +100,10 @@ fn a_disk_has_what_was_confirmed_by_then() {
     accepted(&mut ledger, 2, None);
     let disk = |numbers: &[MessageNo]| {
         let texts = numbers.iter().map(|number| words(CALL, *number, 0));
-        BTreeMap::from([(CALL.to_owned(), texts.collect())])
+        Stored {
+            calls: BTreeMap::from([(CALL.to_owned(), texts.collect())]),
+            ..Stored::default()
+        }
     };
     ledger.compare(&disk(&[0, 1]), 10);
     ledger.compare(&disk(&[]), 9);
@@ -119,4 +123,92 @@ fn words_of_calls_that_are_over_are_found_in_any_bytes() {
     ledger.ends(CALL, 1);
     ledger.close_books();
     assert_eq!(ledger.words_left_in(bytes.as_bytes()), 1);
+}
+
+/// Terminal 0 uploads a file, and it is accepted at moment 10; if `is_named`, so is a message that names it.
+fn uploaded(ledger: &mut Ledger, id: &str, is_named: bool) -> Vec<u8> {
+    let file = ledger.upload_begins(CALL, 1_000, true);
+    ledger.uploaded(file, id, 10);
+    if is_named {
+        let number = ledger.asked(0, CALL, Some("k"), 5);
+        ledger.named(file, number);
+        ledger.accepted(number, None, 10);
+    }
+    content(CALL, file, 1_000)
+}
+
+fn bad_files(ledger: &Ledger) -> [u64; 2] {
+    [ledger.counts.files_lost, ledger.counts.files_left]
+}
+
+#[test]
+fn a_file_that_was_accepted_is_lost_if_it_is_gone_or_torn_and_only_once() {
+    let mut ledger = ledger();
+    let (named, unnamed) = (
+        uploaded(&mut ledger, "named", true),
+        uploaded(&mut ledger, "unnamed", false),
+    );
+    let disk = |files: &[(&str, &[u8])]| Stored {
+        calls: BTreeMap::from([(CALL.to_owned(), vec![words(CALL, 0, 0)])]),
+        files: files
+            .iter()
+            .map(|(id, bytes)| ((*id).to_owned(), bytes.to_vec()))
+            .collect(),
+    };
+    ledger.compare(&disk(&[("named", &named), ("unnamed", &unnamed)]), 10);
+    ledger.compare(&disk(&[]), 9);
+    assert_eq!(bad_files(&ledger), [0, 0]);
+    ledger.compare(&disk(&[("unnamed", &unnamed)]), 10);
+    assert_eq!(bad_files(&ledger), [1, 0]);
+    // What is torn is both: it ought not to be there.
+    ledger.compare(&disk(&[("named", &named), ("unnamed", &unnamed[..900])]), 10);
+    ledger.compare(&disk(&[("named", &named)]), 10);
+    assert_eq!(bad_files(&ledger), [2, 1]);
+}
+
+#[test]
+fn what_stays_of_an_upload_that_broke_off_and_of_a_call_that_is_over_is_left_behind() {
+    let mut ledger = ledger();
+    let bytes = uploaded(&mut ledger, "named", true);
+    let broken = ledger.upload_begins(CALL, 1_000, false);
+    let on_disk = |name: &str, bytes: &[u8]| BTreeMap::from([(name.to_owned(), bytes.to_vec())]);
+    let standing = BTreeSet::from([CALL.to_owned()]);
+    let whole = on_disk("named", &bytes);
+    assert_eq!(ledger.left_behind(&whole, &standing), [""; 0]);
+    for (files, calls) in [
+        (whole.clone(), BTreeSet::new()),
+        (
+            on_disk("half.part", &content(CALL, broken, 1_000)[..500]),
+            standing.clone(),
+        ),
+        (on_disk("half.part", &[]), standing.clone()),
+        (on_disk("half", &content(CALL, broken, 1_000)), standing.clone()),
+    ] {
+        assert_eq!(ledger.left_behind(&files, &calls).len(), 1, "{calls:?}");
+    }
+    accepted(&mut ledger, 1, Some("k"));
+    assert_eq!(ledger.left_behind(&whole, &standing).len(), 1);
+}
+
+#[test]
+fn a_file_is_for_those_who_have_a_row_of_it() {
+    let mut ledger = ledger();
+    uploaded(&mut ledger, "named", true);
+    let readers = |ledger: &Ledger| {
+        let [file] = &ledger.readable()[..] else {
+            panic!("{:?}", ledger.readable());
+        };
+        (file.readers.clone(), file.stranger)
+    };
+    assert_eq!(readers(&ledger), (vec![0], Some(2)));
+    ledger.received(
+        1,
+        &Row {
+            file: Some("named".to_owned()),
+            ..row(1, 0)
+        },
+    );
+    assert_eq!(readers(&ledger), (vec![0, 1], Some(2)));
+    ledger.ends(CALL, 20);
+    assert!(ledger.readable().is_empty());
 }

@@ -1,13 +1,15 @@
 //! The disk that a fault leaves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use callrelay::files::Folder;
 use callrelay::store::{MailboxStore as _, SqliteStore};
+use serde_json::Value;
 
 use super::{CUTS, Run, Trouble};
 use crate::disk::{self, Files, Journal};
+use crate::ledger::{Stored, words_of};
 
 impl Run {
     /// Makes the disk what it may be now.
@@ -54,12 +56,13 @@ impl Run {
     }
 }
 
-/// The words in the store of a disk, by call, in order.
-fn stored(disk: &Path) -> Result<BTreeMap<String, Vec<String>>, String> {
+/// What a relay finds on a disk.
+fn stored(disk: &Path) -> Result<Stored, String> {
     let text = |error: callrelay::store::StoreError| error.to_string();
-    let files = Folder::open(&disk.join("files")).map_err(text)?;
-    let mut store = SqliteStore::open(&disk.join("data/relay.db"), files).map_err(text)?;
-    let mut stored = BTreeMap::new();
+    let files = disk.join("files");
+    let folder = Folder::open(&files).map_err(text)?;
+    let mut store = SqliteStore::open(&disk.join("data/relay.db"), folder).map_err(text)?;
+    let mut stored = Stored::default();
     let mut seen = BTreeSet::new();
     for call in store.load().map_err(text)? {
         let mut heads: Vec<(u64, u64)> = call
@@ -74,10 +77,13 @@ fn stored(disk: &Path) -> Result<BTreeMap<String, Vec<String>>, String> {
             return Err(format!("row {row} is there twice"));
         }
         let messages = store.read(&rows).map_err(text)?;
-        let words = messages
-            .iter()
-            .map(|message| serde_json::from_str(message.body.as_json()).unwrap_or_default());
-        stored.insert(call.record.call.to_string(), words.collect());
+        let words = messages.iter().map(|message| {
+            let body: Value = serde_json::from_str(message.body.as_json()).unwrap_or_default();
+            words_of(&body)
+        });
+        stored.calls.insert(call.record.call.to_string(), words.collect());
     }
+    // What nobody knows of was removed by now.
+    stored.files = disk::read(&files);
     Ok(stored)
 }

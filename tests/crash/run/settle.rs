@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
+use super::files::calls_known;
 use super::{Run, Serving, Trouble, until_true};
 use crate::PATIENCE;
 use crate::disk::{self, Journal};
+use crate::http::ask;
 use crate::shim::Behaviour;
 
 impl Run {
@@ -33,14 +34,16 @@ impl Run {
         }
         self.switch.resume_some(lifted, relay, &shared).await?;
         until_true(|| shared.ledger.lock().unwrap().owed().is_empty() || serving.relay.is_gone()).await;
-        let mut ledger = shared.ledger.lock().unwrap();
-        ledger.judge();
-        // One whose disk failed meanwhile owes nothing.
-        if !self.has_failed() {
-            ledger.write_off();
-            ledger.close_books();
+        {
+            let mut ledger = shared.ledger.lock().unwrap();
+            ledger.judge();
+            // One whose disk failed meanwhile owes nothing.
+            if !self.has_failed() {
+                ledger.write_off();
+                ledger.close_books();
+            }
         }
-        Some(())
+        self.check_files(serving).await
     }
 
     /// Whether the disk has failed, as it was to: the relay ends, or is about to.
@@ -55,7 +58,7 @@ impl Run {
         };
         let swept = self.sweep_of(&serving).await;
         if swept.is_none() {
-            let left = crate::relay::ask(serving.addresses.operator, "GET", "/v1/calls", "", "").await;
+            let left = ask(serving.addresses.operator, "GET", "/v1/calls", "", "").await;
             let words = serving.relay.last_words();
             self.troubles
                 .push(format!("what is over does not go: {left:?}\n{words}"));
@@ -75,10 +78,11 @@ impl Run {
             ledger.close_books();
         }
         let deadline = Instant::now() + PATIENCE;
-        while !self.no_call_is_left(serving).await? {
+        while !calls_known(serving.addresses).await?.is_empty() {
             (Instant::now() < deadline).then_some(())?;
             sleep(Duration::from_millis(10)).await;
         }
+        self.other_files_go(serving.addresses).await?;
         let left = || {
             let files = disk::read(self.place.disk());
             let ledger = shared.ledger.lock().unwrap();
@@ -92,11 +96,5 @@ impl Run {
             shared.ledger.lock().unwrap().words_stay(left);
         }
         Some(())
-    }
-
-    async fn no_call_is_left(&self, serving: &Serving) -> Option<bool> {
-        let (_, answer) = crate::relay::ask(serving.addresses.operator, "GET", "/v1/calls", "", "").await?;
-        let answer: Value = serde_json::from_str(&answer).ok()?;
-        Some(answer["calls"].as_array()?.is_empty())
     }
 }
