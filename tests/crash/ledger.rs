@@ -6,6 +6,7 @@
 //! the same for a `sent` that came in and for a sync.
 
 mod calls;
+mod copies;
 mod counts;
 mod disks;
 mod due;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+pub(crate) use copies::CopiedMailbox;
 pub(crate) use counts::Counts;
 pub(crate) use disks::Stored;
 use files::File;

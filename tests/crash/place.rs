@@ -38,7 +38,7 @@ impl Place {
     }
 
     /// Configures a relay, which runs in this folder.
-    fn configure(&self, folder: &Path, database: &Path, files: &Path) {
+    pub(crate) fn configure(&self, folder: &Path, database: &Path, files: &Path) {
         let config = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n\
              [store]\nurl = \"sqlite:{}\"\nfiles = \"{}\"\n\

@@ -5,6 +5,7 @@
 //! somewhere in the middle the fault comes. Which fault, when, and what becomes of a disk are drawn from the seed;
 //! what the relay had done by then is up to the machine, so a seed repeats the plan and not every step of it.
 
+mod backup;
 mod disks;
 mod files;
 mod report;
@@ -30,6 +31,7 @@ use crate::shim::{Behaviour, Fault, Shim};
 use crate::small_disk::SmallDisk;
 use crate::switch::Switch;
 use crate::terminal::{Shared, Terminal};
+use backup::Backup;
 
 pub(crate) use report::{Report, Trouble};
 
@@ -39,6 +41,10 @@ const PHONES: u64 = 24;
 const SWEEP_CYCLES: u64 = 25;
 /// Power cuts that are tried of each run of a relay, besides the one that ends it.
 const CUTS: u64 = 3;
+/// In every so many cycles a copy is taken.
+const COPY_CYCLES: u64 = 4;
+/// For how long at least the relay is under load while a copy is taken.
+const COPY_LOAD: Duration = Duration::from_millis(20);
 /// Room on the disk that gets full: more than a run needs, so that it is full when we say so.
 const DISK_BYTES: u64 = 24 * 1024 * 1024;
 
@@ -77,6 +83,7 @@ struct Run {
     disks: u64,
     faults: u64,
     syncs: u64,
+    copies: u64,
     troubles: Vec<String>,
 }
 
@@ -87,6 +94,8 @@ struct Serving {
     terminals: Vec<JoinHandle<Terminal>>,
     /// The files as they were before it was started.
     before: Files,
+    /// A copy that is being taken of it.
+    backup: Option<Backup>,
 }
 
 impl Run {
@@ -125,6 +134,7 @@ impl Run {
             disks: 0,
             faults: 0,
             syncs: 0,
+            copies: 0,
             troubles: Vec::new(),
         }
     }
@@ -140,6 +150,7 @@ impl Run {
             disks: self.disks,
             faults: self.faults,
             syncs: self.syncs,
+            copies: self.copies,
             counts: ledger.counts,
             complaints,
         }
@@ -191,6 +202,17 @@ impl Run {
         let until = Instant::now() + self.dice.millis(5, longest);
         self.shared.load.send_replace(true);
         let full_at = Instant::now() + self.dice.millis(5, 60);
+        let copy_at = Instant::now() + self.dice.millis(5, 100);
+        let takes_copy = self.takes_copy();
+        let until = until.max(if takes_copy { copy_at + COPY_LOAD } else { until });
+        let copies = async {
+            if takes_copy {
+                tokio::time::sleep_until(copy_at).await;
+                let backup = Backup::begin(&self.program, self.place.folder(), &self.shared);
+                serving.backup = Some(backup);
+            }
+            std::future::pending::<Option<()>>().await
+        };
         let acts = async {
             self.switch.fill_up(serving.addresses, &self.shared).await?;
             loop {
@@ -218,14 +240,23 @@ impl Run {
         let ended: Option<Option<()>> = tokio::select! {
             ended = timeout(until.duration_since(Instant::now()), acts) => ended.ok(),
             filled = fills => Some(filled),
+            never = copies => Some(never),
         };
         self.faults += faults.into_inner();
         // It ended by time, or the relay did.
         ended.unwrap_or(Some(()))
     }
 
+    /// Whether a copy is taken in this cycle. Not of a relay that may end by itself, since whoever has the store open
+    /// as the last one brings it in order, and that without the shim.
+    fn takes_copy(&self) -> bool {
+        let may_end = matches!(self.trouble, Trouble::Io | Trouble::Lies);
+        !may_end && self.cycles % COPY_CYCLES == 2
+    }
+
     /// The fault, and what is left.
     async fn end(&mut self, mut serving: Serving) {
+        let backup = self.wait_for_copy(&mut serving).await;
         let code = if self.trouble == Trouble::Io {
             self.end_by_itself(&mut serving).await
         } else {
@@ -247,6 +278,9 @@ impl Run {
         }
         if let Some(disk) = &self.disk {
             disk.free();
+        }
+        if let Some(backup) = backup {
+            self.look_at_copy(backup).await;
         }
         self.leave_disk(&serving.before);
     }

@@ -21,7 +21,7 @@ use crate::ledger::{Ledger, MessageNo, Row, TerminalNo, words, words_of};
 use crate::place::PASSWORD;
 use uploads::{Uploaded, Uploads, naming};
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// How long a terminal sends nothing after a refusal.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -383,7 +383,7 @@ impl Terminal {
 
 impl Session {
     async fn say(&mut self, frame: &str) -> Option<()> {
-        self.socket.send(Message::text(frame)).await.ok()
+        say(&mut self.socket, frame).await
     }
 
     async fn acknowledge_all(&mut self) -> Option<()> {
@@ -396,8 +396,13 @@ impl Session {
 }
 
 /// `None`: the relay is gone.
-async fn connect(relay: SocketAddr) -> Option<Socket> {
+pub(crate) async fn connect(relay: SocketAddr) -> Option<Socket> {
     let without_delay = true;
     let connecting = connect_async_with_config(format!("ws://{relay}/v1/terminal"), None, without_delay);
     Some(Box::pin(connecting).await.ok()?.0)
+}
+
+/// `None`: the relay is gone.
+pub(crate) async fn say(socket: &mut Socket, frame: &str) -> Option<()> {
+    socket.send(Message::text(frame)).await.ok()
 }

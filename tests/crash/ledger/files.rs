@@ -20,11 +20,11 @@ enum Upload {
 
 #[derive(Debug)]
 pub(super) struct File {
-    call: String,
-    size: usize,
+    pub(super) call: String,
+    pub(super) size: usize,
     state: Upload,
     answered_at: u64,
-    id: String,
+    pub(super) id: String,
     /// The messages that were to name it, in order.
     named_by: Vec<MessageNo>,
     is_lost: bool,
@@ -35,6 +35,7 @@ pub(super) struct File {
 pub(crate) struct Readable {
     pub(crate) file: FileNo,
     pub(crate) id: String,
+    pub(crate) call: String,
     pub(crate) bytes: Vec<u8>,
     /// Terminals whose phones have a row of it.
     pub(crate) readers: Vec<TerminalNo>,
@@ -152,6 +153,7 @@ impl Ledger {
                 found.push(Readable {
                     file: number,
                     id: file.id.clone(),
+                    call: id.clone(),
                     bytes: content(id, number, file.size),
                     readers: terminals().filter(may_read).collect(),
                     stranger: terminals()

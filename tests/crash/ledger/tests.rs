@@ -212,3 +212,31 @@ fn a_file_is_for_those_who_have_a_row_of_it() {
     ledger.ends(CALL, 20);
     assert!(ledger.readable().is_empty());
 }
+
+#[test]
+fn a_copy_has_for_every_party_what_was_confirmed_before_it_was_begun() {
+    let mut ledger = ledger();
+    accepted(&mut ledger, 2, None);
+    accepted(&mut ledger, 1, Some("k"));
+    let confirmed = ledger.confirmed();
+    // Later than the copy, and in the place of what was in it.
+    accepted(&mut ledger, 1, Some("k"));
+    let mailbox = |phone: &str, numbers: &[MessageNo]| CopiedMailbox {
+        call: CALL.to_owned(),
+        phone: phone.to_owned(),
+        words: numbers.iter().map(|number| words(CALL, *number, 0)).collect(),
+    };
+    let both = |numbers: &[MessageNo]| [mailbox("1001", &[0, 1, 2]), mailbox("1002", numbers)];
+    ledger.compare_copy(&confirmed, &both(&[0, 1, 2]));
+    ledger.compare_copy(&confirmed, &both(&[0, 1]));
+    assert_eq!(bad(&ledger), [0; 5]);
+    ledger.compare_copy(&confirmed, &both(&[0, 2]));
+    assert_eq!(bad(&ledger), [1, 0, 0, 0, 0]);
+    ledger.compare_copy(&confirmed, &both(&[1, 0]));
+    assert_eq!(bad(&ledger), [1, 0, 1, 0, 0]);
+    ledger.compare_copy(&confirmed, &[]);
+    assert_eq!(bad(&ledger), [3, 0, 1, 0, 0]);
+    ledger.ends(CALL, 20);
+    ledger.compare_copy(&confirmed, &[]);
+    assert_eq!(bad(&ledger), [3, 0, 1, 0, 0]);
+}

@@ -42,6 +42,8 @@ pub(crate) struct Report {
     /// Times that the fault really came.
     pub(crate) faults: u64,
     pub(crate) syncs: u64,
+    /// Copies that were taken under load, and read by a relay of their own.
+    pub(crate) copies: u64,
     pub(crate) counts: Counts,
     pub(crate) complaints: Vec<String>,
 }
@@ -55,12 +57,13 @@ impl std::fmt::Display for Report {
             disks,
             faults,
             syncs,
+            copies,
             counts,
             ..
         } = self;
         write!(
             to,
-            "{trouble:?}: {cycles} cycles, seed {seed}: {counts} ({faults} faults, {disks} disks, {syncs} syncs)"
+            "{trouble:?}: {cycles} cycles, seed {seed}: {counts} ({faults} faults, {disks} disks, {syncs} syncs, {copies} copies)"
         )
     }
 }
@@ -73,6 +76,7 @@ impl Report {
         self.disks += earlier.disks;
         self.faults += earlier.faults;
         self.syncs += earlier.syncs;
+        self.copies += earlier.copies;
         self.counts.add(&earlier.counts);
         self
     }

@@ -59,6 +59,7 @@ impl Run {
             addresses,
             terminals,
             before,
+            backup: None,
         })
     }
 }
