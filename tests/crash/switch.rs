@@ -272,7 +272,7 @@ impl Switch {
                     .ledger
                     .lock()
                     .unwrap()
-                    .forgotten(&format!("{what} of {talk:?}"));
+                    .forgotten(&format!("{what} of {talk:?}: there is {found:?}"));
             }
         };
         let Some((parties, state)) = found else {
