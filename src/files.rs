@@ -21,8 +21,10 @@ const PART: &str = ".part";
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Opens the folder, and makes it if there is none.
+    /// Opens the folder, and makes it if there is none. It survives a power cut when this returns.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let missing = path.ancestors().take_while(is_missing).count();
         let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -30,6 +32,15 @@ impl Folder {
             .recursive(true)
             .create(path)
             .map_err(|error| broken(path, &error))?;
+        // One that is there may have been made by a process that was killed right then.
+        for made in path.ancestors().take(missing.max(1)) {
+            let outer = folder_of(made);
+            match sync_folder(outer) {
+                // Somebody else made it, and saw to that.
+                Err(error) if missing == 0 && error.kind() == io::ErrorKind::PermissionDenied => {}
+                synced => synced.map_err(|error| broken(outer, &error))?,
+            }
+        }
         Ok(Self(path.to_owned()))
     }
 
@@ -98,10 +109,7 @@ impl Beginning {
     pub fn finish(&mut self) -> io::Result<()> {
         fs::rename(&self.path, &self.whole)?;
         self.path.clone_from(&self.whole);
-        match self.whole.parent() {
-            Some(folder) => File::open(folder)?.sync_all(),
-            None => Ok(()),
-        }
+        sync_folder(folder_of(&self.whole))
     }
 
     /// Somebody else sees to its removal.
@@ -116,6 +124,17 @@ impl Drop for Beginning {
             remove(&self.path);
         }
     }
+}
+
+/// The folder that a file or folder is in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Makes sure of what is called how in a folder.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// Whether it can have been made here: nothing else is touched, wherever the folder may be.

@@ -162,13 +162,13 @@ impl Runtime {
                     }
                 }
                 Some(event) = queues.gateway.recv(), if self.store.has_room() => {
-                    let mut taken = self.take_event(event);
+                    let mut taken = self.take_event_after(&mut queues.reports, event);
                     // Whoever else has something to say may say it now: more of it shares the turn, and the sync.
                     yield_now().await;
                     while taken < TURN_EVENTS_MAX
                         && let Ok(event) = queues.gateway.try_recv()
                     {
-                        taken += self.take_event(event);
+                        taken += self.take_event_after(&mut queues.reports, event);
                     }
                     // Sessions that never pause do not put off what is due.
                     if due.is_some_and(|due| due <= self.clock.now()) {
@@ -270,6 +270,16 @@ impl Runtime {
                 },
             );
         }
+    }
+
+    /// What was reported before somebody asked something is known when it is answered: it is in its queue by now, also if
+    /// it came within this turn.
+    fn take_event_after(&mut self, reports: &mut mpsc::Receiver<PbxReport>, event: FromGateway) -> usize {
+        for _ in 0..reports.len() {
+            let Ok(report) = reports.try_recv() else { break };
+            self.take_report(report);
+        }
+        self.take_event(event)
     }
 
     /// Gives back how many events it was.
@@ -450,3 +460,6 @@ async fn wait_until(clock: &Clock, due: Option<Moment>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,8 +76,10 @@ impl Call {
             unwritten: false,
         };
         for record in &restored.files {
+            // Also by one whose place another message took, right before the process ended.
+            let names = |head: &MessageHead| head.file.as_ref() == Some(&record.file);
             let file = File {
-                named: call.log.naming(&record.file).next().is_some(),
+                named: restored.messages.iter().any(names),
                 record: record.clone(),
             };
             call.files.insert(record.file.clone(), file);

@@ -54,17 +54,18 @@ impl Relay {
                 .insert(call.id.clone());
         }
         let replaced = call.replaced_rows(&restored.messages);
-        if !replaced.is_empty() {
-            // The process ended between the message that took their places and their blanking.
-            self.effects
-                .push_back(Effect::Write(Write::BlankMessages(replaced)));
-        }
         let last_row = restored.messages.iter().map(|head| head.row).max().unwrap_or(0);
         self.storage.last_row = self.storage.last_row.max(last_row);
         if call.ended_at.is_none() {
             self.numbers.insert((call.pbx.clone(), number), call.id.clone());
         }
         self.calls.insert(call.id.clone(), call);
+        if !replaced.is_empty() {
+            // The process ended between the message that took their places and their blanking.
+            self.effects
+                .push_back(Effect::Write(Write::BlankMessages(replaced)));
+            self.sweep_files(&restored.record.call);
+        }
     }
 
     /// Takes up a call that had ended when an earlier process kept it: what is unread of it lingers.

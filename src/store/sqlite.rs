@@ -17,7 +17,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Transaction, param
 use tracing::warn;
 
 use super::{MailboxStore, StoreError, codec};
-use crate::files::Folder;
+use crate::files::{Folder, folder_of, sync_folder};
 use crate::model::{Body, CallId, FileId, MessageId, Moment, Phone, TerminalName};
 use crate::relay::Write;
 use crate::relay::record::{FileRecord, MessageHead, RestoredCall, StoredMessage};
@@ -461,11 +461,8 @@ fn check_log(connection: &Connection) -> Result<(), StoreError> {
 /// Makes sure that the database and its log are there after a power cut: both have been made by now. SQLite syncs the
 /// folder too, and keeps quiet if that fails.
 fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|error| StoreError::Broken(format!("{}: {error}", folder.display())))
+    let folder = folder_of(path);
+    sync_folder(folder).map_err(|error| StoreError::Broken(format!("{}: {error}", folder.display())))
 }
 
 /// Refuses a damaged file before anything is promised on it.

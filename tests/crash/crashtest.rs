@@ -9,11 +9,14 @@
 #[path = "../simulation/dice.rs"]
 mod dice;
 mod disk;
+mod files;
+mod http;
 mod ledger;
 mod place;
 mod relay;
 mod run;
 mod shim;
+#[path = "../shared/small_disk.rs"]
 mod small_disk;
 mod switch;
 mod terminal;

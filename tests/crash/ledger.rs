@@ -5,72 +5,22 @@
 //! what `docs/semantics.md` promises. Moments are lengths of the disk's journal, so that "before" and "after" mean
 //! the same for a `sent` that came in and for a sync.
 
+mod calls;
+mod copies;
+mod counts;
+mod disks;
+mod due;
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-/// What no run may have, and how much there was of everything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    /// Messages with a `sent`.
-    pub(crate) accepted: u64,
-    /// Of these, those that reached a terminal of another phone.
-    pub(crate) delivered: u64,
-    /// Messages that were refused.
-    pub(crate) refused: u64,
-    /// Accepted, and not there afterwards or never delivered.
-    pub(crate) lost: u64,
-    /// Stored or handed out twice although it was answered or its position was kept.
-    pub(crate) duplicated: u64,
-    /// Rows out of order, or a row that became another one.
-    pub(crate) reordered: u64,
-    /// Rows at a phone that was never to see them, and words of an ended call in the files.
-    pub(crate) leaked: u64,
-    /// Refused, and delivered none the less.
-    pub(crate) revived: u64,
-    /// Calls or changes of calls that the switch was told are known, and that were not after a restart.
-    pub(crate) forgotten: u64,
-}
+use serde_json::Value;
 
-impl Counts {
-    /// Whether there is nothing bad in it.
-    pub(crate) const fn is_clean(&self) -> bool {
-        self.lost + self.duplicated + self.reordered + self.leaked + self.revived + self.forgotten == 0
-    }
-}
-
-#[cfg(not(test))]
-impl Counts {
-    /// Adds those of another run.
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.accepted += other.accepted;
-        self.delivered += other.delivered;
-        self.refused += other.refused;
-        self.lost += other.lost;
-        self.duplicated += other.duplicated;
-        self.reordered += other.reordered;
-        self.leaked += other.leaked;
-        self.revived += other.revived;
-        self.forgotten += other.forgotten;
-    }
-}
-
-impl fmt::Display for Counts {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            to,
-            "{} accepted, {} delivered, {} refused, {} lost, {} duplicated, {} reordered, {} leaked, {} revived, {} forgotten",
-            self.accepted,
-            self.delivered,
-            self.refused,
-            self.lost,
-            self.duplicated,
-            self.reordered,
-            self.leaked,
-            self.revived,
-            self.forgotten
-        )
-    }
-}
+pub(crate) use copies::CopiedMailbox;
+pub(crate) use counts::Counts;
+pub(crate) use disks::Stored;
+use files::File;
+pub(crate) use files::{FileNo, Readable, SIZE_MIN, content};
 
 /// A message by its number in the ledger.
 pub(crate) type MessageNo = usize;
@@ -99,6 +49,8 @@ struct Message {
     /// The stage its call had certainly reached when it was sent.
     stage: usize,
     received: BTreeSet<TerminalNo>,
+    /// What it names.
+    file: Option<FileNo>,
     is_written_off: bool,
 }
 
@@ -122,6 +74,8 @@ pub(crate) struct Row {
     pub(crate) epoch: String,
     pub(crate) seq: u64,
     pub(crate) words: String,
+    /// The file that it names.
+    pub(crate) file: Option<String>,
 }
 
 /// See the module.
@@ -130,6 +84,7 @@ pub(crate) struct Ledger {
     /// The phone of each terminal.
     phones: Vec<String>,
     messages: Vec<Message>,
+    files: Vec<File>,
     calls: BTreeMap<String, Call>,
     /// The stages of calls that are over and of which everything was delivered.
     over: BTreeMap<String, Vec<[String; 2]>>,
@@ -148,8 +103,14 @@ pub(crate) fn words(call: &str, message: MessageNo, padding: usize) -> String {
     format!("{MARK}{call} {message} {}", "x".repeat(padding))
 }
 
-/// What all messages begin with, and nothing else in a store.
-const MARK: &str = "these are words of ";
+/// What a body says, whether or not it names a file too.
+pub(crate) fn words_of(body: &Value) -> String {
+    let words = body.get("words").unwrap_or(body);
+    words.as_str().unwrap_or_default().to_owned()
+}
+
+/// What all messages and files begin with, and nothing else on a disk.
+pub(crate) const MARK: &str = "these are words of ";
 
 fn read_words(words: &str) -> Option<(&str, MessageNo)> {
     let (call, rest) = words.strip_prefix(MARK)?.split_once(' ')?;
@@ -192,6 +153,7 @@ impl Ledger {
             answered_at: u64::MAX,
             stage: known.known,
             received: BTreeSet::new(),
+            file: None,
             is_written_off: false,
         });
         number
@@ -259,6 +221,11 @@ impl Ledger {
             self.counts.leaked += 1;
             self.complain(what);
         }
+        if self.id_of_file(number) != row.file.as_deref() {
+            let what = format!("message {number} names another file: {row:?}");
+            self.counts.reordered += 1;
+            self.complain(what);
+        }
         self.note_row(&row.epoch, row.seq, number);
         let was_delivered = self.is_delivered(number);
         let message = &mut self.messages[number];
@@ -315,432 +282,7 @@ impl Ledger {
             ));
         }
     }
-
-    // -- What the switch says --------------------------------------------------
-
-    /// The relay knows of a call of these two.
-    pub(crate) fn call_is_known(&mut self, call: &str, parties: &[String; 2]) {
-        let known = self.calls.entry(call.to_owned()).or_default();
-        if known.stages.is_empty() {
-            known.stages.push(parties.clone());
-        }
-    }
-
-    /// The switch is about to say that these two go on with it.
-    pub(crate) fn transfer_begins(&mut self, call: &str, parties: &[String; 2]) {
-        if let Some(known) = self.calls.get_mut(call) {
-            known.stages.push(parties.clone());
-        }
-    }
-
-    /// The relay knows of the last transfer.
-    pub(crate) fn transfer_is_known(&mut self, call: &str) {
-        if let Some(known) = self.calls.get_mut(call) {
-            known.known = known.stages.len() - 1;
-        }
-    }
-
-    /// It did, and does not any more: what was asked for meanwhile counts as asked for before.
-    pub(crate) fn transfer_is_forgotten(&mut self, call: &str) {
-        let Some(known) = self.calls.get_mut(call) else {
-            return;
-        };
-        known.known = known.stages.len().saturating_sub(2);
-        for number in &known.messages {
-            let message = &mut self.messages[*number];
-            if message.state != State::Accepted {
-                message.stage = message.stage.min(known.known);
-            }
-        }
-    }
-
-    pub(crate) fn hold(&mut self, call: &str, is_held: bool) {
-        if let Some(known) = self.calls.get_mut(call) {
-            known.is_held = is_held;
-        }
-    }
-
-    /// The switch is about to say that it is over.
-    pub(crate) fn ends(&mut self, call: &str, at: u64) {
-        if let Some(known) = self.calls.get_mut(call) {
-            known.ended_at.get_or_insert(at);
-        }
-    }
-
-    /// The switch was told that this is known, and it is not any more.
-    pub(crate) fn forgotten(&mut self, what: &str) {
-        self.counts.forgotten += 1;
-        self.complain(format!("forgotten: {what}"));
-    }
-
-    /// The relay has a new journal: what was, was before it.
-    pub(crate) fn journal_begins(&mut self) {
-        for call in self.calls.values_mut() {
-            call.ended_at = call.ended_at.map(|_| 0);
-            for number in &call.messages {
-                let message = &mut self.messages[*number];
-                message.asked_at = 0;
-                message.answered_at = if message.state == State::Accepted {
-                    0
-                } else {
-                    u64::MAX
-                };
-            }
-        }
-    }
-
-    // -- What has to be --------------------------------------------------------
-
-    /// Whether every message has an answer.
-    pub(crate) fn is_answered(&self) -> bool {
-        let numbers = self.calls.values().flat_map(|call| &call.messages);
-        numbers
-            .into_iter()
-            .all(|number| self.messages[*number].state != State::Open)
-    }
-
-    /// Some of the messages without an answer, who waits for it, and in which call.
-    pub(crate) fn unanswered(&self) -> Vec<(MessageNo, TerminalNo, &str)> {
-        let numbers = self.calls.values().flat_map(|call| &call.messages);
-        let open = numbers.filter(|number| self.messages[**number].state == State::Open);
-        let told = |number: &MessageNo| {
-            let message = &self.messages[*number];
-            (*number, message.from, message.call.as_str())
-        };
-        open.map(told).take(10).collect()
-    }
-
-    /// Calls that stand, as far as anybody knows, and are not among these: whatever was accepted in them is lost.
-    pub(crate) fn vanished(&mut self, standing: &BTreeSet<String>) {
-        let is_missing = |(id, call): &(&String, &Call)| call.ended_at.is_none() && !standing.contains(*id);
-        let missing: Vec<String> = self
-            .calls
-            .iter()
-            .filter(is_missing)
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in missing {
-            let call = self.calls.remove(&id).unwrap_or_default();
-            for number in &call.messages {
-                let number = *number;
-                if self.messages[number].state == State::Accepted {
-                    self.counts.lost += 1;
-                    self.complain(format!("call {id} is gone, with message {number}"));
-                }
-            }
-            self.over.insert(id, call.stages);
-        }
-    }
-
-    /// What terminals are still to be handed: by now, or it is lost. Of a call that is held, nothing.
-    pub(crate) fn owed(&self) -> Vec<(MessageNo, String)> {
-        let mut owed = Vec::new();
-        for call in self.calls.values() {
-            let Some(parties) = call.stages.last() else {
-                continue;
-            };
-            if call.is_held && call.ended_at.is_none() {
-                continue;
-            }
-            for number in self.unreplaced(call, u64::MAX) {
-                let message = &self.messages[number];
-                if message.is_written_off || message.state != State::Accepted {
-                    continue;
-                }
-                let sender = &self.phones[message.from];
-                for phone in parties {
-                    let has = |terminal: &TerminalNo| message.received.contains(terminal);
-                    let mut terminals =
-                        (0..self.phones.len()).filter(|terminal| self.phones[*terminal] == *phone);
-                    let is_served = if call.ended_at.is_some() {
-                        // Once one of them acknowledged it, the others of a phone have no claim.
-                        phone == sender || terminals.any(|terminal| has(&terminal))
-                    } else {
-                        terminals.all(|terminal| terminal == message.from || has(&terminal))
-                    };
-                    if !is_served {
-                        owed.push((number, phone.clone()));
-                    }
-                }
-            }
-        }
-        owed
-    }
-
-    /// The messages of a call that no later one of this moment can have replaced, in order.
-    fn unreplaced(&self, call: &Call, at: u64) -> Vec<MessageNo> {
-        let mut later = BTreeSet::new();
-        let mut numbers = Vec::new();
-        for number in call.messages.iter().rev() {
-            let message = &self.messages[*number];
-            if message.asked_at > at || message.state == State::Refused {
-                continue;
-            }
-            let place = message.key.as_ref().map(|key| (message.from, key));
-            if place.is_none_or(|place| later.insert(place)) {
-                numbers.push(*number);
-            }
-        }
-        numbers.reverse();
-        numbers
-    }
-
-    /// Everybody had the time to be handed everything: what is still owed is lost.
-    pub(crate) fn write_off(&mut self) {
-        for (number, phone) in self.owed() {
-            let message = &mut self.messages[number];
-            let (from, call) = (message.from, message.call.clone());
-            if !std::mem::replace(&mut message.is_written_off, true) {
-                self.counts.lost += 1;
-                self.complain(format!(
-                    "message {number} from terminal {from} never reached {phone} in {call}"
-                ));
-            }
-        }
-    }
-
-    /// Looks at who was handed what. To be done while it is certain what the relay knows of its calls.
-    pub(crate) fn judge(&mut self) {
-        for (number, terminal) in std::mem::take(&mut self.unjudged) {
-            let message = &self.messages[number];
-            let phone = &self.phones[terminal];
-            let standing = self.calls.get(&message.call).map(|call| &call.stages);
-            // What is over is judged by what it was.
-            let all = standing
-                .or_else(|| self.over.get(&message.call))
-                .map_or(&[][..], Vec::as_slice);
-            let stages = all.get(message.stage..).unwrap_or_default();
-            if !stages.iter().flatten().any(|party| party == phone) {
-                let what = format!(
-                    "message {number} of {} reached {phone}, which was no party: {:?} from stage {}",
-                    message.call, all, message.stage
-                );
-                self.counts.leaked += 1;
-                self.complain(what);
-            }
-        }
-    }
-
-    /// Closes the books of calls that are over.
-    pub(crate) fn close_books(&mut self) {
-        let over: Vec<String> = self
-            .calls
-            .iter()
-            .filter(|(_, call)| call.ended_at.is_some())
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in over {
-            let call = self.calls.remove(&id).unwrap_or_default();
-            self.over.insert(id, call.stages);
-        }
-    }
-
-    /// Words of calls that are over, in these bytes.
-    pub(crate) fn words_left_in(&self, bytes: &[u8]) -> usize {
-        let mut left = 0;
-        let mut rest = bytes;
-        while let Some(at) = find(rest, MARK.as_bytes()) {
-            rest = &rest[at + MARK.len()..];
-            let end = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());
-            let call = String::from_utf8_lossy(&rest[..end]);
-            left += usize::from(self.over.contains_key(call.as_ref()));
-        }
-        left
-    }
-
-    /// It was looked for long enough.
-    pub(crate) fn words_stay(&mut self, left: usize) {
-        self.counts.leaked += left as u64;
-        self.complain(format!(
-            "the words of {left} messages of ended calls are still in the files"
-        ));
-    }
-
-    /// Holds what a store has, in the order of the rows, against what it had to have at that moment.
-    pub(crate) fn compare(&mut self, stored: &BTreeMap<String, Vec<String>>, at: u64) {
-        let mut there = BTreeSet::new();
-        let mut latest = BTreeMap::new();
-        for (call, bodies) in stored {
-            for words in bodies {
-                let known = read_words(words).filter(|(_, number)| {
-                    self.messages
-                        .get(*number)
-                        .is_some_and(|known| known.call == *call)
-                });
-                let Some((_, number)) = known else {
-                    self.counts.reordered += 1;
-                    self.complain(format!("the store has in {call} what nobody sent: {words:.80}"));
-                    continue;
-                };
-                if !there.insert(number) {
-                    self.counts.duplicated += 1;
-                    self.complain(format!("the store has message {number} twice"));
-                }
-                let before = latest.insert((call, self.messages[number].from), number);
-                if before.is_some_and(|before| before > number) {
-                    self.counts.reordered += 1;
-                    self.complain(format!("the store has message {number} after {before:?}"));
-                }
-            }
-        }
-        let mut missing = Vec::new();
-        for call in self.calls.values() {
-            if call.ended_at.is_some_and(|ended_at| ended_at <= at) {
-                continue;
-            }
-            let due = self.unreplaced(call, at).into_iter();
-            missing.extend(
-                due.filter(|number| self.messages[*number].answered_at <= at && !there.contains(number)),
-            );
-        }
-        for number in missing {
-            self.counts.lost += 1;
-            let (call, answered_at) = (
-                self.messages[number].call.clone(),
-                self.messages[number].answered_at,
-            );
-            self.complain(format!(
-                "message {number} of {call}, confirmed at {answered_at}, is not on the disk of {at}"
-            ));
-        }
-    }
-}
-
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    // Bytes of text that are rare elsewhere would be quicker still; this is quick enough for some megabytes.
-    let first = what.first()?;
-    let mut from = 0;
-    while let Some(at) = bytes.get(from..)?.iter().position(|byte| byte == first) {
-        if bytes[from + at..].starts_with(what) {
-            return Some(from + at);
-        }
-        from += at + 1;
-    }
-    None
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CALL: &str = "c1";
-
-    /// 1001 (terminal 0) and 1002 (1) talk; 1003 (2) does not.
-    fn ledger() -> Ledger {
-        let mut ledger = Ledger::new(["1001", "1002", "1003"].map(str::to_owned).to_vec());
-        ledger.call_is_known(CALL, &["1001".to_owned(), "1002".to_owned()]);
-        ledger
-    }
-
-    fn row(seq: u64, number: MessageNo) -> Row {
-        Row {
-            call: CALL.to_owned(),
-            epoch: "e".to_owned(),
-            seq,
-            words: words(CALL, number, 3),
-        }
-    }
-
-    /// Terminal 0 sends so many messages, and all of them are accepted at moment 10.
-    fn accepted(ledger: &mut Ledger, count: usize, key: Option<&str>) {
-        for _ in 0..count {
-            let number = ledger.asked(0, CALL, key, 5);
-            ledger.accepted(number, None, 10);
-        }
-    }
-
-    fn bad(ledger: &Ledger) -> [u64; 5] {
-        let counts = ledger.counts;
-        [
-            counts.lost,
-            counts.duplicated,
-            counts.reordered,
-            counts.leaked,
-            counts.revived,
-        ]
-    }
-
-    #[test]
-    fn what_never_arrives_is_lost_unless_it_was_replaced() {
-        let mut ledger = ledger();
-        accepted(&mut ledger, 2, None);
-        accepted(&mut ledger, 3, Some("k"));
-        ledger.received(1, &row(1, 0));
-        ledger.received(1, &row(5, 4));
-        assert_eq!(ledger.owed(), [(1, "1002".to_owned())]);
-        ledger.write_off();
-        ledger.judge();
-        assert_eq!(bad(&ledger), [1, 0, 0, 0, 0]);
-    }
-
-    #[test]
-    fn twice_out_of_order_and_not_the_same_row_are_three_things() {
-        let mut ledger = ledger();
-        accepted(&mut ledger, 3, None);
-        ledger.received(1, &row(2, 1));
-        ledger.received(1, &row(3, 1));
-        assert_eq!(bad(&ledger), [0, 1, 0, 0, 0]);
-        ledger.received(1, &row(4, 0));
-        assert_eq!(bad(&ledger), [0, 1, 1, 0, 0]);
-        ledger.received(1, &row(4, 2));
-        assert_eq!(bad(&ledger), [0, 1, 2, 0, 0]);
-    }
-
-    #[test]
-    fn who_comes_later_may_read_what_was_and_who_has_left_not_what_comes() {
-        let mut ledger = ledger();
-        accepted(&mut ledger, 1, None);
-        let after = ["1003".to_owned(), "1002".to_owned()];
-        ledger.transfer_begins(CALL, &after);
-        // Nobody can know yet which of the two it reaches.
-        let meanwhile = ledger.asked(1, CALL, None, 20);
-        ledger.transfer_is_known(CALL);
-        let later = ledger.asked(1, CALL, None, 30);
-        for (seq, number) in [(1, 0), (2, meanwhile), (3, later)] {
-            ledger.received(2, &row(seq, number));
-        }
-        ledger.received(0, &row(2, meanwhile));
-        ledger.judge();
-        assert_eq!(bad(&ledger), [0; 5]);
-        ledger.received(0, &row(3, later));
-        ledger.judge();
-        assert_eq!(bad(&ledger), [0, 0, 0, 1, 0]);
-    }
-
-    #[test]
-    fn what_was_refused_must_not_turn_up() {
-        let mut ledger = ledger();
-        let number = ledger.asked(0, CALL, None, 5);
-        ledger.refused(number, true);
-        ledger.received(1, &row(1, number));
-        assert_eq!(bad(&ledger), [0, 0, 0, 0, 1]);
-    }
-
-    #[test]
-    fn a_disk_has_what_was_confirmed_by_then() {
-        let mut ledger = ledger();
-        accepted(&mut ledger, 2, None);
-        let disk = |numbers: &[MessageNo]| {
-            let texts = numbers.iter().map(|number| words(CALL, *number, 0));
-            BTreeMap::from([(CALL.to_owned(), texts.collect())])
-        };
-        ledger.compare(&disk(&[0, 1]), 10);
-        ledger.compare(&disk(&[]), 9);
-        assert_eq!(bad(&ledger), [0; 5]);
-        ledger.compare(&disk(&[1]), 10);
-        assert_eq!(bad(&ledger), [1, 0, 0, 0, 0]);
-        ledger.compare(&disk(&[1, 0]), 10);
-        ledger.compare(&disk(&[0, 1, 1]), 10);
-        assert_eq!(bad(&ledger), [1, 1, 1, 0, 0]);
-    }
-
-    #[test]
-    fn words_of_calls_that_are_over_are_found_in_any_bytes() {
-        let mut ledger = ledger();
-        let bytes = format!("\u{0}{}\u{0}these are{}", words(CALL, 1, 4), words("c2", 2, 4));
-        assert_eq!(ledger.words_left_in(bytes.as_bytes()), 0);
-        ledger.ends(CALL, 1);
-        ledger.close_books();
-        assert_eq!(ledger.words_left_in(bytes.as_bytes()), 1);
-    }
-}
+mod tests;

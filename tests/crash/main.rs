@@ -7,11 +7,14 @@
 #[path = "../simulation/dice.rs"]
 mod dice;
 mod disk;
+mod files;
+mod http;
 mod ledger;
 mod place;
 mod relay;
 mod run;
 mod shim;
+#[path = "../shared/small_disk.rs"]
 mod small_disk;
 mod switch;
 mod terminal;
@@ -19,7 +22,12 @@ mod terminal;
 use std::path::Path;
 use std::time::Duration;
 
+use dice::Dice;
+use disk::Journal;
+use place::Place;
+use relay::Relay;
 use run::{Report, Trouble};
+use shim::{Behaviour, Shim};
 
 /// Long enough for a busy machine, since a run that fails need not be quick.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -42,9 +50,11 @@ async fn run(trouble: Trouble, cycles: u64) -> Option<Report> {
 
 async fn is_clean(trouble: Trouble, cycles: u64) {
     if let Some(report) = run(trouble, cycles).await {
+        let is_copied = report.copies > 0 || !matches!(trouble, Trouble::Kill | Trouble::Power);
         assert!(report.is_clean(), "{report}\n{}", report.complaints.join("\n"));
-        let happened = report.faults > 0 && report.counts.accepted > 10 * cycles;
-        assert!(happened, "hardly anything happened: {report}");
+        let happened =
+            report.faults > 0 && report.counts.accepted > 10 * cycles && report.counts.files > cycles;
+        assert!(happened && is_copied, "hardly anything happened: {report}");
     }
 }
 
@@ -69,7 +79,28 @@ async fn nothing_accepted_is_lost_when_the_disk_fails() {
 }
 
 #[tokio::test]
+async fn the_folder_of_files_survives_a_power_cut_as_soon_as_the_relay_serves() {
+    let place = Place::new(&["1001".to_owned()], None);
+    let shim = Shim::compile(place.folder());
+    let before = disk::read(place.disk());
+    let variables = shim.variables(place.disk(), &place.journal(), Behaviour::default());
+    let program = Path::new(env!("CARGO_BIN_EXE_callrelay"));
+    let mut relay = Relay::spawn(program, place.folder(), &variables);
+    relay.up().await.expect("it has nothing to complain of");
+    relay.kill();
+    let journal = Journal::read(&place.journal());
+    for seed in 0..100 {
+        let left = journal.power_cut(&before, journal.end(), &mut Dice::new(seed));
+        assert!(
+            left.contains_key("files/"),
+            "with seed {seed} there is {:?}",
+            left.keys()
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_disk_that_only_says_it_syncs_loses_what_was_accepted_and_that_is_found() {
     let report = run(Trouble::Lies, 6).await.expect("it needs no permission");
-    assert!(report.counts.lost > 0, "{report}");
+    assert!(report.counts.lost + report.counts.files_lost > 0, "{report}");
 }

@@ -7,8 +7,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::PATIENCE;
@@ -119,29 +117,4 @@ fn addresses(line: &str) -> Option<Addresses> {
         terminals: address("listen")?,
         operator: address("admin")?,
     })
-}
-
-/// An HTTP request on a connection of its own: status and body; `None` if the relay is gone.
-pub(crate) async fn ask(
-    address: SocketAddr,
-    method: &str,
-    path: &str,
-    header: &str,
-    body: &str,
-) -> Option<(u16, String)> {
-    let length = body.len();
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{header}Content-Length: {length}\r\n\r\n{body}"
-    );
-    let exchange = async {
-        let mut stream = TcpStream::connect(address).await.ok()?;
-        stream.write_all(request.as_bytes()).await.ok()?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.ok()?;
-        String::from_utf8(answer).ok()
-    };
-    let answer = tokio::time::timeout(PATIENCE, exchange).await.ok()??;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some((status, body.to_owned()))
 }

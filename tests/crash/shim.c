@@ -2,7 +2,7 @@
  * A disk that keeps a journal of itself and fails when it is told to. Loaded into the relay with LD_PRELOAD;
  * shim.rs says what it is for, disk.rs makes disks out of the journal.
  *
- * CRASHTEST_FOLDER   the folder that is the disk; everything else is left alone
+ * CRASHTEST_FOLDER   the folder that is the disk, with what is below it; everything else is left alone
  * CRASHTEST_JOURNAL  where the journal goes
  * CRASHTEST_FAULT    KIND:N, KIND one of write, sync, read: the Nth of them fails with EIO, once
  * CRASHTEST_LIES     syncs succeed and sync nothing
@@ -26,17 +26,30 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { OPENED = 1, WRITTEN, TRUNCATED, SYNCED, FOLDER_SYNCED, UNLINKED, RENAMED, SYNC_FAILED, FAILED };
+enum {
+    OPENED = 1,
+    WRITTEN,
+    TRUNCATED,
+    SYNCED,
+    FOLDER_SYNCED,
+    UNLINKED,
+    RENAMED,
+    SYNC_FAILED,
+    FAILED,
+    FOLDER_MADE
+};
 enum { FAULT_NONE, FAULT_WRITE, FAULT_SYNC, FAULT_READ };
-enum { FDS_MAX = 4096 };
+enum { FDS_MAX = 4096, FOLDERS_MAX = 16 };
 
 struct note {
     uint64_t kind, inode, offset, length;
 };
 
-/* What a descriptor is: 0 nothing of ours, a file by its inode, or the folder itself. */
+/* What a descriptor is: 0 nothing of ours, a file by its inode, or FOLDER and the place of a folder in the list. */
 static uint64_t inode_of[FDS_MAX];
-static const uint64_t FOLDER = UINT64_MAX;
+static const uint64_t FOLDER = UINT64_C(1) << 63;
+static char folders[FOLDERS_MAX][256];
+static int folders_known;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char folder[4096];
@@ -75,27 +88,55 @@ static void note(uint64_t kind, uint64_t inode, uint64_t offset, const void *dat
         _exit(70);
 }
 
+/* A note of a file by its inode, or of a folder by its name. */
+static void note_of(uint64_t kind, uint64_t inode, uint64_t offset)
+{
+    if (inode & FOLDER) {
+        const char *name = folders[inode & ~FOLDER];
+        note(kind, 0, 0, name, strlen(name));
+    } else {
+        note(kind, inode, offset, NULL, 0);
+    }
+}
+
 /* Whether this is the operation that is to fail. */
 static int fails(int kind, uint64_t inode, uint64_t offset)
 {
     if (fault != kind || --fault_in != 0)
         return 0;
-    note(kind == FAULT_SYNC ? SYNC_FAILED : FAILED, inode, offset, NULL, 0);
+    note_of(kind == FAULT_SYNC ? SYNC_FAILED : FAILED, inode, offset);
     errno = EIO;
     return 1;
 }
 
-/* The name in the folder, or NULL for what is not journalled: other places, and what no crash needs. */
+/* What a folder is called in the list; the disk itself is "". */
+static uint64_t folder_by(const char *name)
+{
+    int index = 0;
+    while (index < folders_known && strcmp(folders[index], name) != 0)
+        index++;
+    if (index == FOLDERS_MAX || strlen(name) >= sizeof folders[0])
+        _exit(70);
+    if (index == folders_known) {
+        strcpy(folders[index], name);
+        folders_known++;
+    }
+    return FOLDER | (uint64_t)index;
+}
+
+/* The name on the disk, or NULL for what is not journalled: other places, and what no crash needs. */
 static const char *name_of(const char *path)
 {
     const char *name;
     size_t length;
-    if (journal < 0 || strncmp(path, folder, folder_length) != 0 || path[folder_length] != '/')
+    if (journal < 0 || strncmp(path, folder, folder_length) != 0)
         return NULL;
-    name = path + folder_length + 1;
+    name = path + folder_length;
+    if (*name == 0)
+        return name;
+    if (*name++ != '/')
+        return NULL;
     length = strlen(name);
-    if (length == 0 || strchr(name, '/'))
-        return NULL;
     /* Shared memory is made anew by whoever opens the store first; nothing is ever written to the lock. */
     if ((length > 4 && strcmp(name + length - 4, "-shm") == 0) ||
         (length > 5 && strcmp(name + length - 5, ".lock") == 0))
@@ -116,7 +157,7 @@ static int opened(int at, const char *path, int flags, mode_t mode)
     if (!name) {
         fd = syscall(SYS_openat, at, path, flags, mode);
         if (fd >= 0 && fd < FDS_MAX && journal >= 0)
-            inode_of[fd] = strcmp(path, folder) == 0 ? FOLDER : 0;
+            inode_of[fd] = 0;
         return fd;
     }
     pthread_mutex_lock(&lock);
@@ -125,7 +166,9 @@ static int opened(int at, const char *path, int flags, mode_t mode)
     kept = errno;
     if (fd >= FDS_MAX)
         _exit(70);
-    if (fd >= 0 && fstat(fd, &found) == 0) {
+    if (fd >= 0 && fstat(fd, &found) == 0 && S_ISDIR(found.st_mode)) {
+        inode_of[fd] = folder_by(name);
+    } else if (fd >= 0) {
         inode_of[fd] = found.st_ino;
         note(OPENED, found.st_ino, fresh, name, strlen(name));
         if ((flags & O_TRUNC) && !fresh)
@@ -198,6 +241,14 @@ ssize_t pwrite(int fd, const void *data, size_t length, off_t offset)
     return inode_at(fd) ? written(fd, data, length, offset, 0) : syscall(SYS_pwrite64, fd, data, length, offset);
 }
 
+ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+    /* Nobody does, so that it need not be told. */
+    if (inode_at(fd))
+        _exit(70);
+    return syscall(SYS_writev, fd, parts, count);
+}
+
 ssize_t pwrite64(int fd, const void *data, size_t length, off_t offset)
 {
     return pwrite(fd, data, length, offset);
@@ -256,10 +307,10 @@ static int synced(int fd)
     if (!inode)
         return syscall(SYS_fdatasync, fd);
     pthread_mutex_lock(&lock);
-    if (fails(FAULT_SYNC, inode == FOLDER ? 0 : inode, 0))
+    if (fails(FAULT_SYNC, inode, 0))
         done = -1;
     else if (!lies)
-        note(inode == FOLDER ? FOLDER_SYNCED : SYNCED, inode == FOLDER ? 0 : inode, 0, NULL, 0);
+        note_of(inode & FOLDER ? FOLDER_SYNCED : SYNCED, inode, 0);
     pthread_mutex_unlock(&lock);
     return done;
 }
@@ -288,6 +339,20 @@ int unlink(const char *path)
     return done;
 }
 
+int mkdir(const char *path, mode_t mode)
+{
+    const char *name = name_of(path);
+    int done;
+    if (!name)
+        return syscall(SYS_mkdirat, AT_FDCWD, path, mode);
+    pthread_mutex_lock(&lock);
+    done = syscall(SYS_mkdirat, AT_FDCWD, path, mode);
+    if (done == 0)
+        note(FOLDER_MADE, 0, 0, name, strlen(name));
+    pthread_mutex_unlock(&lock);
+    return done;
+}
+
 int rename(const char *from, const char *to)
 {
     const char *old = name_of(from), *new = name_of(to);
@@ -295,12 +360,12 @@ int rename(const char *from, const char *to)
     int done, length;
     if (!old && !new)
         return syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
-    /* In and out of the folder is more than the journal can tell. */
+    /* In and out of the disk is more than the journal can tell. */
     if (!old || !new)
         _exit(70);
     pthread_mutex_lock(&lock);
     done = syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
-    length = snprintf(both, sizeof both, "%s/%s", old, new);
+    length = snprintf(both, sizeof both, "%s\n%s", old, new);
     if (done == 0)
         note(RENAMED, 0, 0, both, length);
     pthread_mutex_unlock(&lock);

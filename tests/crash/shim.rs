@@ -1,7 +1,7 @@
 //! The shim under the relay (`shim.c`): compiles it, and says what a relay is to be started with.
 //!
 //! It is loaded with `LD_PRELOAD` and shadows what the C library offers for files, so it lies beneath SQLite and
-//! beneath everything else that touches the folder of the store, and the relay is the one that is shipped: no
+//! beneath everything else that touches the disk, and the relay is the one that is shipped: no
 //! switch of its own makes it weaker. Of the ways to lose what was not synced this is the one that needs no root, no
 //! kernel module and no other file system, and, since it only keeps a journal, shows not one power cut a run but
 //! any number of them (`disk.rs`).
@@ -46,17 +46,17 @@ impl Shim {
         Self { library }
     }
 
-    /// The variables of a relay whose store is in this folder.
+    /// The variables of a relay whose store and files are on this disk.
     pub(crate) fn variables(
         &self,
-        store: &Path,
+        disk: &Path,
         journal: &Path,
         behaviour: Behaviour,
     ) -> Vec<(&'static str, String)> {
         let text = |path: &Path| path.to_str().unwrap().to_owned();
         let mut variables = vec![
             ("LD_PRELOAD", text(&self.library)),
-            ("CRASHTEST_FOLDER", text(store)),
+            ("CRASHTEST_FOLDER", text(disk)),
             ("CRASHTEST_JOURNAL", text(journal)),
         ];
         let fault = behaviour.fault.map(|fault| match fault {

@@ -10,9 +10,10 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::dice::Dice;
+use crate::http::ask;
 use crate::ledger::Ledger;
 use crate::place::TOKEN;
-use crate::relay::{Addresses, ask};
+use crate::relay::Addresses;
 use crate::terminal::Shared;
 
 /// How long to wait before a line is said again.
@@ -36,7 +37,7 @@ struct Talk {
 }
 
 /// What stands, as the relay has it: parties and state, by id.
-type Standing = BTreeMap<String, (BTreeSet<String>, String)>;
+pub(crate) type Standing = BTreeMap<String, (BTreeSet<String>, String)>;
 
 /// See the module.
 #[derive(Debug)]
@@ -271,7 +272,7 @@ impl Switch {
                     .ledger
                     .lock()
                     .unwrap()
-                    .forgotten(&format!("{what} of {talk:?}"));
+                    .forgotten(&format!("{what} of {talk:?}: there is {found:?}"));
             }
         };
         let Some((parties, state)) = found else {
@@ -331,7 +332,7 @@ impl Talk {
 }
 
 /// Says a line until it is known for good. `None`: the relay is gone.
-async fn post(relay: Addresses, line: &str) -> Option<()> {
+pub(crate) async fn post(relay: Addresses, line: &str) -> Option<()> {
     let token = format!("Authorization: Bearer {TOKEN}\r\n");
     let mut is_repeated = false;
     loop {
@@ -348,7 +349,7 @@ async fn post(relay: Addresses, line: &str) -> Option<()> {
 }
 
 /// The calls that the relay knows of.
-async fn standing(relay: Addresses) -> Option<Standing> {
+pub(crate) async fn standing(relay: Addresses) -> Option<Standing> {
     let (_, answer) = ask(relay.operator, "GET", "/v1/calls", "", "").await?;
     let answer: Value = serde_json::from_str(&answer).ok()?;
     let calls = answer["calls"].as_array()?.iter();

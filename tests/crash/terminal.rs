@@ -1,5 +1,7 @@
 //! A terminal that keeps its positions, and what it had no answer to, over everything that happens to its relay.
 
+mod uploads;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,10 +17,11 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use crate::dice::Dice;
-use crate::ledger::{Ledger, MessageNo, Row, TerminalNo, words};
+use crate::ledger::{Ledger, MessageNo, Row, TerminalNo, words, words_of};
 use crate::place::PASSWORD;
+use uploads::{Uploaded, Uploads, naming};
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// How long a terminal sends nothing after a refusal.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -30,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) load: watch::Sender<bool>,
     /// Which of them are linked and up to date.
     pub(crate) linked: Mutex<Vec<bool>>,
+    /// What each of them was given to show again.
+    pub(crate) tokens: Mutex<Vec<Option<String>>>,
     /// The disk's journal, if it has one.
     pub(crate) journal: Option<PathBuf>,
 }
@@ -53,6 +58,8 @@ struct Position {
 struct Unanswered {
     number: MessageNo,
     frame: String,
+    /// The file that it names.
+    file: Option<Uploaded>,
     attempts: u32,
 }
 
@@ -69,6 +76,7 @@ pub(crate) struct Terminal {
     unanswered: VecDeque<Unanswered>,
     /// How many messages it has under way at most.
     window: usize,
+    uploads: Uploads,
 }
 
 /// What is true for one connection.
@@ -93,6 +101,7 @@ impl Terminal {
             number,
             phone: phone.to_owned(),
             name: format!("terminal-{number}"),
+            uploads: Uploads::new(dice.fork()),
             dice,
             token: None,
             positions: BTreeMap::new(),
@@ -105,13 +114,13 @@ impl Terminal {
     /// Stays with the relay until it is gone.
     pub(crate) async fn run(mut self, relay: SocketAddr, shared: std::sync::Arc<Shared>) -> Self {
         while let Some(socket) = connect(relay).await {
-            self.session(socket, &shared).await;
+            self.session(socket, relay, &shared).await;
             shared.linked.lock().unwrap()[self.number] = false;
         }
         self
     }
 
-    async fn session(&mut self, socket: Socket, shared: &Shared) -> Option<()> {
+    async fn session(&mut self, socket: Socket, relay: SocketAddr, shared: &Shared) -> Option<()> {
         let position = self.last_call.as_ref().and_then(|call| self.positions.get(call));
         let mut session = Session {
             socket,
@@ -139,10 +148,11 @@ impl Terminal {
                     }
                 }
                 changed = load.changed() => changed.ok()?,
+                () = self.uploads.ended(shared) => {}
                 () = resumes, if is_paused => {}
             }
             if *load.borrow_and_update() {
-                self.send_more(&mut session, shared).await?;
+                self.send_more(&mut session, relay, shared).await?;
             } else {
                 session.acknowledge_all().await?;
             }
@@ -173,6 +183,7 @@ impl Terminal {
         match text("type") {
             "linked" => {
                 self.token = frame["resume_token"].as_str().map(str::to_owned);
+                shared.tokens.lock().unwrap()[self.number].clone_from(&self.token);
                 for call in frame["calls"].as_array().into_iter().flatten() {
                     self.enter(session, call);
                     session.awaited.extend(session.call.clone());
@@ -201,23 +212,28 @@ impl Terminal {
             }
             "message" => self.take_row(session, frame, shared).await?,
             "sent" => {
-                let number = self.answered(frame);
+                let number = self.answered(frame).number;
                 let epoch = self
                     .positions
                     .get(text("call"))
                     .map(|position| position.epoch.as_str());
                 let row = epoch.zip(frame["seq"].as_u64());
                 let at = shared.moment();
-                shared.ledger.lock().unwrap().accepted(number?, row, at);
+                shared.ledger.lock().unwrap().accepted(number, row, at);
             }
             "send_failed" => {
-                let attempts = self
-                    .unanswered_of(frame)
-                    .map_or(1, |index| self.unanswered[index].attempts);
-                let number = self.answered(frame);
-                let is_certain = attempts == 1 || text("reason") != "not_in_call";
+                let refused = self.answered(frame);
+                let is_certain = refused.attempts == 1 || text("reason") != "not_in_call";
                 session.paused_until = Instant::now() + PAUSE;
-                shared.ledger.lock().unwrap().refused(number?, is_certain);
+                let mut ledger = shared.ledger.lock().unwrap();
+                ledger.refused(refused.number, is_certain);
+                match (refused.file, text("reason")) {
+                    (Some(uploaded), "bad_request") => {
+                        ledger.file_is_lost(uploaded.file, "nobody may name it");
+                    }
+                    (Some(uploaded), "unavailable") => self.uploads.unnamed = Some(uploaded),
+                    _ => {}
+                }
             }
             // An acknowledgement may come after the end.
             "delivered" | "error" => {}
@@ -273,7 +289,8 @@ impl Terminal {
             call: text("call"),
             epoch: text("epoch"),
             seq: frame["seq"].as_u64()?,
-            words: text("body"),
+            words: words_of(&frame["body"]),
+            file: frame["body"]["file"].as_str().map(str::to_owned),
         };
         let last = session.last.insert(row.epoch.clone(), row.seq);
         let position = self.position(&row.call, &row.epoch);
@@ -304,19 +321,23 @@ impl Terminal {
     }
 
     /// The message that this answers.
-    fn answered(&mut self, frame: &Value) -> Option<MessageNo> {
-        let index = self
-            .unanswered_of(frame)
-            .unwrap_or_else(|| panic!("an answer to nothing: {frame}"));
-        self.unanswered.remove(index).map(|unanswered| unanswered.number)
+    fn answered(&mut self, frame: &Value) -> Unanswered {
+        let index = self.unanswered_of(frame);
+        let unanswered = index.and_then(|index| self.unanswered.remove(index));
+        unanswered.unwrap_or_else(|| panic!("an answer to nothing: {frame}"))
     }
 
-    async fn send_more(&mut self, session: &mut Session, shared: &Shared) -> Option<()> {
+    async fn send_more(&mut self, session: &mut Session, relay: SocketAddr, shared: &Shared) -> Option<()> {
         let Some(call) = session.call.clone() else {
             return Some(());
         };
         if session.paused_until > Instant::now() || !session.awaited.is_empty() {
             return Some(());
+        }
+        if let Some(token) = &self.token
+            && self.number.is_multiple_of(3)
+        {
+            self.uploads.perhaps_begin(token, &call, relay, shared);
         }
         while self.unanswered.len() < self.window {
             // Keys of its own: of two terminals nobody but the relay knows whose message came later.
@@ -327,13 +348,23 @@ impl Terminal {
             let padding = if self.dice.chance(10) { 3_000 } else { 200 };
             let padding = usize::try_from(self.dice.between(0, padding)).unwrap_or(0);
             let at = shared.moment();
-            let number = shared
-                .ledger
-                .lock()
-                .unwrap()
-                .asked(self.number, &call, key.as_deref(), at);
-            let mut frame = json!({"type": "send", "ref": number.to_string(), "call": call,
-                "body": words(&call, number, padding)});
+            let file = self.uploads.next_to_name(&call);
+            let number = {
+                let mut ledger = shared.ledger.lock().unwrap();
+                let number = ledger.asked(self.number, &call, key.as_deref(), at);
+                if let Some(uploaded) = &file {
+                    ledger.named(uploaded.file, number);
+                }
+                number
+            };
+            let words = words(&call, number, padding);
+            let mut frame = json!({"type": "send", "ref": number.to_string(), "call": call});
+            if let Some(uploaded) = &file {
+                frame["kind"] = json!("file");
+                frame["body"] = naming(uploaded, &words);
+            } else {
+                frame["body"] = json!(words);
+            }
             if let Some(key) = key {
                 frame["key"] = json!(key);
             }
@@ -341,6 +372,7 @@ impl Terminal {
             self.unanswered.push_back(Unanswered {
                 number,
                 frame: frame.clone(),
+                file,
                 attempts: 1,
             });
             session.socket.feed(Message::text(frame)).await.ok()?;
@@ -351,7 +383,7 @@ impl Terminal {
 
 impl Session {
     async fn say(&mut self, frame: &str) -> Option<()> {
-        self.socket.send(Message::text(frame)).await.ok()
+        say(&mut self.socket, frame).await
     }
 
     async fn acknowledge_all(&mut self) -> Option<()> {
@@ -364,8 +396,13 @@ impl Session {
 }
 
 /// `None`: the relay is gone.
-async fn connect(relay: SocketAddr) -> Option<Socket> {
+pub(crate) async fn connect(relay: SocketAddr) -> Option<Socket> {
     let without_delay = true;
     let connecting = connect_async_with_config(format!("ws://{relay}/v1/terminal"), None, without_delay);
     Some(Box::pin(connecting).await.ok()?.0)
+}
+
+/// `None`: the relay is gone.
+pub(crate) async fn say(socket: &mut Socket, frame: &str) -> Option<()> {
+    socket.send(Message::text(frame)).await.ok()
 }

@@ -1,61 +1,17 @@
-//! A full disk: a small file system of its own, filled up and freed.
+//! A full disk, and a damaged one.
 
-use std::fs::File;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::place::Setup;
+use crate::small_disk::SmallDisk;
 use crate::stage::Stage;
 use crate::terminal::Terminal;
 use crate::until;
 
-/// A file system of 8 MiB, unmounted when the test ends.
-pub(crate) struct SmallDisk {
-    folder: tempfile::TempDir,
-}
-
-impl SmallDisk {
-    /// `None` where mounting is not permitted.
-    pub(crate) fn mount() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mount = ["-t", "tmpfs", "-o", "size=8m", "callrelay-test"];
-        let mounted = Command::new("mount").args(mount).arg(folder.path()).output();
-        mounted
-            .is_ok_and(|output| output.status.success())
-            .then_some(Self { folder })
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.path().join("filler")
-    }
-
-    /// Leaves about this much.
-    pub(crate) fn fill_but(&self, bytes: usize) {
-        let mut filler = File::create(self.filler()).unwrap();
-        while filler.write_all(&[1; 4096]).is_ok() {}
-        let size = filler.metadata().unwrap().len();
-        filler.set_len(size.saturating_sub(bytes as u64)).unwrap();
-    }
-
-    pub(crate) fn free(&self) {
-        std::fs::remove_file(self.filler()).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily: the relay may still be ending.
-        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
-    }
-}
+/// Room on the small disk.
+pub(crate) const DISK_BYTES: u64 = 8 * 1024 * 1024;
 
 fn body(number: usize) -> String {
     format!("{number} {}", "x".repeat(20_000))
@@ -63,7 +19,7 @@ fn body(number: usize) -> String {
 
 #[tokio::test]
 async fn a_full_disk_refuses_messages_loses_none_and_is_got_over() {
-    let Some(disk) = SmallDisk::mount() else {
+    let Some(disk) = SmallDisk::mount(DISK_BYTES) else {
         println!("skipped: mounting a tmpfs is not permitted here");
         return;
     };

@@ -26,6 +26,8 @@ mod place;
 mod polling;
 mod relay;
 mod slow;
+#[path = "../shared/small_disk.rs"]
+mod small_disk;
 mod stage;
 mod terminal;
 mod tls;

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use crate::disk::SmallDisk;
+use crate::disk::DISK_BYTES;
 use crate::http::{Answer, post};
 use crate::place::Setup;
+use crate::small_disk::SmallDisk;
 use crate::stage::Stage;
 use crate::until;
 
@@ -183,7 +184,7 @@ async fn a_restarted_relay_goes_on_with_what_was_notified_before() {
 
 #[tokio::test]
 async fn what_was_notified_is_answered_once_it_is_stored() {
-    let Some(disk) = SmallDisk::mount() else {
+    let Some(disk) = SmallDisk::mount(DISK_BYTES) else {
         println!("skipped: mounting a tmpfs is not permitted here");
         return;
     };

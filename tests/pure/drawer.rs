@@ -15,6 +15,8 @@ pub(crate) struct Store {
     pub(crate) writes: Vec<Write>,
     pub(crate) reads: Vec<ReadRequest>,
     pub(crate) paused: bool,
+    /// How much it still writes before it pauses, if it is to.
+    pub(crate) batches_left: Option<u32>,
     pub(crate) reads_paused: bool,
     pub(crate) broken: bool,
 }

@@ -267,6 +267,11 @@ impl Stage {
         self.0.borrow_mut().store.paused = true;
     }
 
+    /// It writes once more, and nothing of what follows from that.
+    pub(crate) fn store_pauses_after_a_batch(&self) {
+        self.0.borrow_mut().store.batches_left = Some(1);
+    }
+
     pub(crate) fn reads_pause(&self) {
         self.0.borrow_mut().store.reads_paused = true;
     }
@@ -334,6 +339,7 @@ impl Stage {
         inner.relay = Relay::new(inner.rules.clone(), inner.seed);
         inner.store.writes.clear();
         inner.store.reads.clear();
+        inner.store.paused = false;
         inner.heard.clear();
         inner.slow.clear();
         inner.unwritten_frames.clear();
@@ -525,6 +531,8 @@ impl Inner {
             });
         }
         if !self.store.paused && !self.store.writes.is_empty() {
+            self.store.batches_left = self.store.batches_left.map(|batches| batches - 1);
+            self.store.paused = self.store.batches_left.take_if(|batches| *batches == 0).is_some();
             let mut row = 0;
             for write in std::mem::take(&mut self.store.writes) {
                 if let Write::Append(message) = &write {

@@ -133,6 +133,22 @@ fn a_file_goes_when_a_key_replaces_the_last_message_that_names_it() {
 }
 
 #[test]
+fn a_file_whose_last_message_was_replaced_goes_although_the_process_ended_right_then() {
+    let stage = Stage::new();
+    let (alice, bob) = two_talk(&stage);
+    let (first, second) = (stage.uploads("1001"), stage.uploads("1001"));
+    alice.sends_file("f1", &first, Some("page"));
+    stage.store_pauses_after_a_batch();
+    alice.sends_file("f2", &second, Some("page"));
+    assert_eq!(stage.stored_files(), 2);
+    stage.dies_and_comes_back();
+    assert_eq!(stage.stored_files(), 1);
+    assert_eq!(stage.readers(&second, &EVERYBODY), ["1001", "1002"]);
+    alice.forgets_its_session();
+    bob.forgets_its_session();
+}
+
+#[test]
 fn a_file_lingers_with_its_rows_and_one_that_nobody_named_does_not() {
     let stage = Stage::new();
     let (alice, bob) = two_talk(&stage);

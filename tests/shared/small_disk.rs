@@ -1,22 +1,21 @@
 //! A small file system of its own, filled up and freed.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Larger than what a run needs, so that it is full when we say so.
-const BYTES: usize = 24 * 1024 * 1024;
-
-/// A file system in memory, unmounted when the run ends.
+/// A file system in memory, unmounted when the test ends.
 pub(crate) struct SmallDisk {
     folder: tempfile::TempDir,
 }
 
 impl SmallDisk {
-    /// `None` where mounting is not permitted.
-    pub(crate) fn mount() -> Option<Self> {
+    /// One with room for so many bytes. `None` where mounting is not permitted.
+    pub(crate) fn mount(bytes: u64) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let options = format!("size={BYTES}");
-        let mount = ["-t", "tmpfs", "-o", &options, "callrelay-crashtest"];
+        let options = format!("size={bytes}");
+        let mount = ["-t", "tmpfs", "-o", &options, "callrelay-test"];
         let mounted = Command::new("mount").args(mount).arg(folder.path()).output();
         mounted
             .is_ok_and(|output| output.status.success())
@@ -31,17 +30,20 @@ impl SmallDisk {
         self.path().join("filler")
     }
 
-    /// Fills it to the last page.
-    pub(crate) fn fill(&self) {
-        use std::io::Write as _;
-        let mut filler = std::fs::File::create(self.filler()).unwrap();
+    /// Leaves about so many bytes; with 0, not a page.
+    pub(crate) fn fill_but(&self, bytes: u64) {
+        let mut filler = File::create(self.filler()).unwrap();
         for piece in [vec![1; 64 * 1024], vec![1; 4096]] {
             while filler.write_all(&piece).is_ok() {}
         }
+        if bytes > 0 {
+            let size = filler.metadata().unwrap().len();
+            filler.set_len(size.saturating_sub(bytes)).unwrap();
+        }
     }
 
+    /// Frees it, if it was filled.
     pub(crate) fn free(&self) {
-        // It may not have been full.
         let _ = std::fs::remove_file(self.filler());
     }
 }
