@@ -28,7 +28,7 @@ pub(super) struct Call {
     pub(super) ended_at: Option<Moment>,
     /// When it last changed its state or carried a message.
     pub(super) active_at: Moment,
-    /// Positions changed since it was last written.
+    /// Positions changed since it was last written, and wait for that.
     pub(super) unwritten: bool,
 }
 

@@ -295,7 +295,6 @@ impl Relay {
             mailbox.acked = seq;
         }
         let delivered = newly_delivered(call, &phone, before, seq);
-        call.unwritten = true;
         for (number, from) in delivered {
             let message = self
                 .calls
@@ -312,7 +311,7 @@ impl Relay {
                 );
             }
         }
-        self.positions_changed();
+        self.positions_changed(id);
         self.erase_if_read(id);
     }
 

@@ -215,9 +215,8 @@ impl Relay {
                 Afterwards::Wait
             },
         };
-        call.unwritten = true;
         known.cursors.insert(id.clone(), cursor);
-        self.positions_changed();
+        self.positions_changed(id);
         if is_new {
             // Not later, with the positions: once the call has ended, what is unread is only for terminals that are known.
             self.write_call(id);

@@ -198,7 +198,7 @@ impl Relay {
     pub fn next_deadline(&self) -> Option<Moment> {
         let ends = self.lingering.first().map(|(until, _)| *until);
         // A store that is down shows by itself when it writes again; nothing is due before.
-        let positions = self.storage.positions_due.filter(|_| !self.storage.down);
+        let positions = self.storage.positions_due().filter(|_| !self.storage.down);
         ends.into_iter().chain(positions).min()
     }
 

@@ -20,8 +20,11 @@ pub(super) struct Storage {
     pub(super) pending: VecDeque<Pending>,
     /// The store does not write: nothing is accepted.
     pub(super) down: bool,
-    pub(super) positions_due: Option<Moment>,
-    positions_changed: bool,
+    /// Calls of which positions changed just now.
+    changed: Vec<CallId>,
+    /// Calls of which they changed, and when they are to be written, in that order: each by itself, so that they go
+    /// along with messages, a few at a time, and no message waits for those of many calls.
+    positions: VecDeque<(Moment, CallId)>,
     last_row: u64,
 }
 
@@ -40,6 +43,11 @@ impl Storage {
     pub(super) fn next_row(&mut self) -> u64 {
         self.last_row += 1;
         self.last_row
+    }
+
+    /// When positions are to be written next.
+    pub(super) fn positions_due(&self) -> Option<Moment> {
+        self.positions.front().map(|(due, _)| *due)
     }
 }
 
@@ -309,27 +317,27 @@ impl Relay {
         }
     }
 
-    pub(super) fn positions_changed(&mut self) {
-        self.storage.positions_changed = true;
+    pub(super) fn positions_changed(&mut self, id: &CallId) {
+        if let Some(call) = self.calls.get_mut(id)
+            && !std::mem::replace(&mut call.unwritten, true)
+        {
+            self.storage.changed.push(id.clone());
+        }
     }
 
-    /// Writes positions that changed, many at a time.
+    /// Writes the positions of calls in which they changed a while ago.
     pub(super) fn write_positions(&mut self, now: Moment) {
-        if std::mem::take(&mut self.storage.positions_changed) && self.storage.positions_due.is_none() {
-            self.storage.positions_due = Some(now + POSITIONS_WAIT);
-        }
-        if self.storage.positions_due.is_none_or(|due| now < due) || self.storage.down {
+        let changed = self.storage.changed.drain(..);
+        let changed = changed.map(|id| (now + POSITIONS_WAIT, id));
+        self.storage.positions.extend(changed);
+        if self.storage.down {
             return;
         }
-        self.storage.positions_due = None;
-        let changed: Vec<CallId> = self
-            .calls
-            .values()
-            .filter(|call| call.unwritten)
-            .map(|call| call.id.clone())
-            .collect();
-        for id in changed {
-            self.write_call(&id);
+        while let Some((_, id)) = self.storage.positions.pop_front_if(|(due, _)| *due <= now) {
+            // It may have been written as a whole meanwhile, or be over.
+            if self.calls.get(&id).is_some_and(|call| call.unwritten) {
+                self.write_call(&id);
+            }
         }
     }
 

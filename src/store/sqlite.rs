@@ -71,9 +71,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// What has to fit before a store that had no room counts as having some: a message, and what goes with it.
 const PROBE_BYTES: u64 = 128 * 1024;
 
-/// Pages in the log from which on they are brought into the file, 16 MiB. That stops commits for some milliseconds; a page
-/// that was written many times until then is brought over once.
-const CHECKPOINT_PAGES: c_int = 4_000;
+/// Pages in the log from which on they are brought into the file, 4 MiB.
+const CHECKPOINT_PAGES: c_int = 1_000;
 
 /// A SQLite file that keeps mailboxes.
 #[derive(Debug)]
