@@ -48,7 +48,8 @@ struct Message {
     answered_at: u64,
     /// The stage its call had certainly reached when it was sent.
     stage: usize,
-    received: BTreeSet<TerminalNo>,
+    /// The terminals that were handed it, and in which mailbox.
+    received: BTreeMap<TerminalNo, String>,
     /// What it names.
     file: Option<FileNo>,
     is_written_off: bool,
@@ -94,6 +95,8 @@ pub(crate) struct Ledger {
     latest: BTreeMap<(TerminalNo, String, TerminalNo), MessageNo>,
     /// Rows whose receivers are still to be judged.
     unjudged: Vec<(MessageNo, TerminalNo)>,
+    /// Mailboxes may be lost with a process that could not store them.
+    may_lose_mailboxes: bool,
     pub(crate) counts: Counts,
     complaints: Vec<String>,
 }
@@ -126,6 +129,13 @@ impl Ledger {
         }
     }
 
+    /// The store may have no room for a mailbox when its process is killed: its rows are handed out again then, in
+    /// another one.
+    pub(crate) const fn may_lose_mailboxes(mut self) -> Self {
+        self.may_lose_mailboxes = true;
+        self
+    }
+
     fn complain(&mut self, what: String) {
         if self.complaints.len() < 20 {
             self.complaints.push(what);
@@ -152,7 +162,7 @@ impl Ledger {
             asked_at: at,
             answered_at: u64::MAX,
             stage: known.known,
-            received: BTreeSet::new(),
+            received: BTreeMap::new(),
             file: None,
             is_written_off: false,
         });
@@ -230,7 +240,14 @@ impl Ledger {
         let was_delivered = self.is_delivered(number);
         let message = &mut self.messages[number];
         let (from, state) = (message.from, message.state);
-        if !message.received.insert(terminal) {
+        let before = message.received.insert(terminal, row.epoch.clone());
+        if self.may_lose_mailboxes && before.as_ref().is_some_and(|epoch| *epoch != row.epoch) {
+            // It was told that this is another mailbox, and starts over (semantics §9.1).
+            self.counts.started_over += 1;
+            self.latest.insert((terminal, row.call.clone(), from), number);
+            return;
+        }
+        if before.is_some() {
             let what = format!("terminal {terminal} was handed message {number} twice: {row:?}");
             self.counts.duplicated += 1;
             return self.complain(what);
@@ -270,7 +287,7 @@ impl Ledger {
         message
             .received
             .iter()
-            .any(|terminal| self.phones[*terminal] != *sender)
+            .any(|(terminal, _)| self.phones[*terminal] != *sender)
     }
 
     fn note_row(&mut self, epoch: &str, seq: u64, number: MessageNo) {

@@ -112,10 +112,15 @@ impl Run {
             .enumerate()
             .map(|(number, phone)| Terminal::new(number, phone, dice.fork()))
             .collect();
+        let ledger = Ledger::new(phone_of);
+        let ledger = match trouble {
+            Trouble::Full => ledger.may_lose_mailboxes(),
+            Trouble::Kill | Trouble::Power | Trouble::Lies | Trouble::Io => ledger,
+        };
         let shared = Arc::new(Shared {
             linked: Mutex::new(vec![false; terminals.len()]),
             tokens: Mutex::new(vec![None; terminals.len()]),
-            ledger: Mutex::new(Ledger::new(phone_of)),
+            ledger: Mutex::new(ledger),
             load: watch::Sender::new(false),
             journal: needs_shim.then(|| place.journal()),
         });

@@ -15,6 +15,8 @@ pub(crate) struct Counts {
     pub(crate) lost: u64,
     /// Stored or handed out twice although it was answered or its position was kept.
     pub(crate) duplicated: u64,
+    /// Handed out again in a mailbox that took the place of one that could not be stored.
+    pub(crate) started_over: u64,
     /// Rows out of order, or a row that became another one.
     pub(crate) reordered: u64,
     /// Rows at a phone that was never to see them, and words of an ended call in the files.
@@ -50,6 +52,7 @@ impl Counts {
         self.refused += other.refused;
         self.lost += other.lost;
         self.duplicated += other.duplicated;
+        self.started_over += other.started_over;
         self.reordered += other.reordered;
         self.leaked += other.leaked;
         self.revived += other.revived;
@@ -65,13 +68,14 @@ impl fmt::Display for Counts {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             to,
-            "{} accepted, {} delivered, {} refused, {} lost, {} duplicated, {} reordered, {} leaked, {} revived, {} forgotten; \
+            "{} accepted, {} delivered, {} refused, {} lost, {} duplicated, {} handed out again, {} reordered, {} leaked, {} revived, {} forgotten; \
              files: {} accepted, {} refused, {} lost, {} left behind",
             self.accepted,
             self.delivered,
             self.refused,
             self.lost,
             self.duplicated,
+            self.started_over,
             self.reordered,
             self.leaked,
             self.revived,

@@ -63,7 +63,7 @@ impl Ledger {
                 }
                 let sender = &self.phones[message.from];
                 for phone in parties {
-                    let has = |terminal: &TerminalNo| message.received.contains(terminal);
+                    let has = |terminal: &TerminalNo| message.received.contains_key(terminal);
                     let mut terminals =
                         (0..self.phones.len()).filter(|terminal| self.phones[*terminal] == *phone);
                     let is_served = if call.ended_at.is_some() {

@@ -146,7 +146,8 @@ impl Ledger {
                 let terminals = || 0..self.phones.len();
                 let may_read = |terminal: &TerminalNo| {
                     let phone = &self.phones[*terminal];
-                    let has_row = |other: TerminalNo| other == known.from || known.received.contains(&other);
+                    let has_row =
+                        |other: TerminalNo| other == known.from || known.received.contains_key(&other);
                     let has_row = terminals().any(|other| self.phones[other] == *phone && has_row(other));
                     parties.contains(phone) && has_row
                 };

@@ -65,6 +65,27 @@ fn twice_out_of_order_and_not_the_same_row_are_three_things() {
 }
 
 #[test]
+fn who_is_handed_a_row_in_another_mailbox_starts_over_only_where_mailboxes_may_be_lost() {
+    let again = Row {
+        epoch: "other".to_owned(),
+        ..row(1, 0)
+    };
+    for may_lose in [false, true] {
+        let mut ledger = ledger();
+        if may_lose {
+            ledger = ledger.may_lose_mailboxes();
+        }
+        accepted(&mut ledger, 2, None);
+        ledger.received(1, &row(1, 0));
+        ledger.received(1, &row(2, 1));
+        ledger.received(1, &again);
+        assert_eq!(ledger.counts.started_over, u64::from(may_lose));
+        ledger.received(1, &again);
+        assert_eq!(bad(&ledger), [0, if may_lose { 1 } else { 2 }, 0, 0, 0]);
+    }
+}
+
+#[test]
 fn who_comes_later_may_read_what_was_and_who_has_left_not_what_comes() {
     let mut ledger = ledger();
     accepted(&mut ledger, 1, None);
