@@ -150,6 +150,10 @@ impl Tracker {
             let is_parked = bridges.iter().any(|(_, kind)| *kind == BridgeKind::Parking);
             if let Some(pending) = self.calls.get_mut(number).and_then(|call| call.transfer.as_mut()) {
                 pending.unsure = !is_parked;
+                if is_parked {
+                    // Where it had been sent before is not where it is expected now.
+                    pending.exten.clear();
+                }
             }
         }
         unproved

@@ -1,7 +1,7 @@
 //! A hand-driven PBX for scenes that no recording has: it tells a [`Tracker`] what happens, and keeps
 //! what the tracker concludes, as lines, until the scene asks for it.
 //!
-//! A channel is named like `1001-a` (endpoint, then something unique), a bridge like `b1`.
+//! A channel is named like `1001-a` (endpoint, then something unique), a bridge like `b1`; `lot` is a parking lot.
 
 use std::time::Duration;
 
@@ -26,7 +26,11 @@ pub(crate) fn channel(name: &str) -> ChannelInfo {
 pub(crate) fn bridge(name: &str) -> BridgeInfo {
     BridgeInfo {
         id: BridgeId::new(name),
-        kind: BridgeKind::Mixing,
+        kind: if name == "lot" {
+            BridgeKind::Parking
+        } else {
+            BridgeKind::Mixing
+        },
         conference: false,
     }
 }

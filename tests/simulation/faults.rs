@@ -1,5 +1,6 @@
 //! What breaks.
 
+use callrelay::model::CallId;
 use callrelay::relay::{Effect, Input};
 
 use crate::books::Check;
@@ -91,13 +92,18 @@ impl World {
     /// Of a hold that was still on when the record was written nobody knows that anything of it was handed over.
     fn forget_ends_of_holds(&mut self) {
         for terminal in &mut self.terminals {
-            for known in terminal.boxes.values_mut() {
-                let id = known.call.as_ref();
-                let is_paused = |call: Option<&crate::mailboxes::Call>| {
-                    call.is_some_and(|call| call.view.paused.contains(&terminal.phone))
+            let phone = &terminal.phone;
+            for (epoch, known) in &mut terminal.boxes {
+                // It may have been the mailbox of another call, which became part of this one.
+                let is_of = |(id, call): &(&CallId, &crate::mailboxes::Call)| {
+                    let mailbox = call.boxes.get(phone).and_then(|mailbox| mailbox.epoch.as_ref());
+                    mailbox.map_or(known.call.as_ref() == Some(*id), |known| known == epoch)
                 };
-                let was = is_paused(id.and_then(|id| self.kept.calls.get(id)));
-                known.may_repeat |= was && !is_paused(id.and_then(|id| self.books.calls.get(id)));
+                let is_paused = |books: &crate::books::Books| {
+                    let mut calls = books.calls.iter().filter(is_of);
+                    calls.any(|(_, call)| call.view.paused.contains(phone))
+                };
+                known.may_repeat |= is_paused(&self.kept) && !is_paused(&self.books);
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use callrelay::model::Moment;
 use callrelay::tracker::PbxEvent;
-use callrelay::tracker::event::{BridgeInfo, BridgeKind};
 
 use crate::switch::{Switch, bridge, channel};
 
@@ -119,6 +118,27 @@ fn after_an_outage_only_the_extension_proves_who_the_target_of_a_transfer_is() {
     switch.enters("1002-a", "b2");
     switch.enters("1004-a", "b2");
     switch.says(&["bye 1 []", "call 2 [1002 1004]"]);
+}
+
+#[test]
+fn where_a_transferee_was_sent_proves_nothing_once_it_was_parked_out_of_sight() {
+    for parks in [false, true] {
+        let mut switch = Switch::new();
+        switch.two_talk();
+        switch.transfers_blind("1001-a", "1002-a", "1003", true);
+        switch.leaves("1002-a", "b1");
+        switch.says(&["transferring 1 [1002] by 1001"]);
+        if parks {
+            // 1003 did not answer, it came back to 1001, and 1001 parked it.
+            switch.comes_back(&[("lot", &["1002-a"])], &[]);
+        }
+        switch.comes_back(&[("b2", &["1002-a", "1003-a"])], &[]);
+        if parks {
+            switch.says(&["bye 1 []", "call 2 [1002 1003]"]);
+        } else {
+            switch.says(&["transfer 1 [1002 1003] 1001>1003"]);
+        }
+    }
 }
 
 #[test]
@@ -335,17 +355,13 @@ fn a_resume_that_waited_for_its_delay_counts_after_a_restart() {
 fn is_parked_meanwhile(company: &[&str]) -> Switch {
     let mut switch = Switch::new();
     switch.two_talk();
-    let lot = BridgeInfo {
-        kind: BridgeKind::Parking,
-        ..bridge("lot")
-    };
     let meanwhile = [
         PbxEvent::Left {
             bridge: bridge("b1"),
             channel: channel("1002-a"),
         },
         PbxEvent::Entered {
-            bridge: lot,
+            bridge: bridge("lot"),
             channel: channel("1002-a"),
         },
     ];

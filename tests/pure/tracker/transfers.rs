@@ -2,7 +2,7 @@
 
 use callrelay::model::BridgeId;
 use callrelay::tracker::PbxEvent;
-use callrelay::tracker::event::{BridgeInfo, BridgeKind, DialProgress};
+use callrelay::tracker::event::DialProgress;
 
 use crate::switch::{Switch, bridge, channel};
 
@@ -414,10 +414,7 @@ fn who_is_parked_behind_a_local_pair_is_whoever_is_beyond_it() {
     let mut switch = two_talk_through_a_local_pair();
     switch.leaves("1003@q-1;2", "b2");
     switch.tells(&PbxEvent::Entered {
-        bridge: BridgeInfo {
-            kind: BridgeKind::Parking,
-            ..bridge("lot")
-        },
+        bridge: bridge("lot"),
         channel: channel("1003@q-1;2"),
     });
     switch.leaves("1003-a", "b2");
