@@ -12,7 +12,7 @@ mod disks;
 mod due;
 mod files;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
