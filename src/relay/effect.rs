@@ -46,6 +46,23 @@ pub enum Write {
     EraseFile(FileId),
 }
 
+impl Write {
+    /// The row of the message that this appends, if it does.
+    #[must_use]
+    pub const fn appended_row(&self) -> Option<u64> {
+        match self {
+            Self::Append(message) => Some(message.row),
+            Self::PutCall(_)
+            | Self::MoveMessages { .. }
+            | Self::BlankMessages(_)
+            | Self::EraseMessages(_)
+            | Self::EraseCall(_)
+            | Self::PutFile(_)
+            | Self::EraseFile(_) => None,
+        }
+    }
+}
+
 /// Bodies that a session waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadRequest {

@@ -167,16 +167,7 @@ impl StoreSide {
 
     /// The first message that the store was not handed yet.
     pub(super) fn first_waiting_row(&self) -> Option<u64> {
-        let rows = self.writes.iter().filter_map(|write| match write {
-            Write::Append(message) => Some(message.row),
-            Write::PutCall(_)
-            | Write::MoveMessages { .. }
-            | Write::BlankMessages(_)
-            | Write::EraseMessages(_)
-            | Write::EraseCall(_)
-            | Write::PutFile(_)
-            | Write::EraseFile(_) => None,
-        });
+        let rows = self.writes.iter().filter_map(Write::appended_row);
         rows.min()
     }
 

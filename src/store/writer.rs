@@ -225,20 +225,10 @@ fn carry_out(
     counters: &Counters,
 ) -> Result<Outcome, StoreError> {
     let mut outcome = Outcome::default();
-    let appended = |write: &Write| match write {
-        Write::Append(message) => Some(message.row),
-        Write::PutCall(_)
-        | Write::MoveMessages { .. }
-        | Write::BlankMessages(_)
-        | Write::EraseMessages(_)
-        | Write::EraseCall(_)
-        | Write::PutFile(_)
-        | Write::EraseFile(_) => None,
-    };
     let room = if batch.probe { store.probe() } else { Ok(()) };
     match room.and_then(|()| commit(store, &batch.writes)) {
         Ok(()) => {
-            let rows = || batch.writes.iter().filter_map(appended);
+            let rows = || batch.writes.iter().filter_map(Write::appended_row);
             if !batch.writes.is_empty() {
                 counters.committed(rows().count() as u64);
             }
