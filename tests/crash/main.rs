@@ -52,8 +52,7 @@ async fn is_clean(trouble: Trouble, cycles: u64) {
     if let Some(report) = run(trouble, cycles).await {
         let is_copied = report.copies > 0 || !matches!(trouble, Trouble::Kill | Trouble::Power);
         assert!(report.is_clean(), "{report}\n{}", report.complaints.join("\n"));
-        let happened =
-            report.faults > 0 && report.counts.accepted > 10 * cycles && report.counts.files > cycles;
+        let happened = report.faults > 0 && report.counts.accepted > 10 * cycles && report.counts.files > 0;
         assert!(happened && is_copied, "hardly anything happened: {report}");
     }
 }

@@ -45,6 +45,8 @@ const CUTS: u64 = 3;
 const COPY_CYCLES: u64 = 4;
 /// For how long at least the relay is under load while a copy is taken.
 const COPY_LOAD: Duration = Duration::from_millis(20);
+/// Files that are accepted in a cycle before the disk gets full.
+const FILES_BEFORE_FULL: u64 = 2;
 /// Room on the disk that gets full: more than a run needs, so that it is full when we say so.
 const DISK_BYTES: u64 = 24 * 1024 * 1024;
 
@@ -204,15 +206,25 @@ impl Run {
         self.settle(serving, lifted).await?;
         // A store that had no room is tried again after a second.
         let longest = if self.trouble == Trouble::Full { 2_500 } else { 350 };
-        let until = Instant::now() + self.dice.millis(5, longest);
+        let lasts = self.dice.millis(5, longest);
         self.shared.load.send_replace(true);
-        let full_at = Instant::now() + self.dice.millis(5, 60);
-        let copy_at = Instant::now() + self.dice.millis(5, 100);
+        let full_after = self.dice.millis(5, 60);
+        let copy_after = self.dice.millis(5, 100);
         let takes_copy = self.takes_copy();
-        let until = until.max(if takes_copy { copy_at + COPY_LOAD } else { until });
+        let lasts = lasts.max(if takes_copy { copy_after + COPY_LOAD } else { lasts });
+        // Whose disk gets full has to get something onto it before.
+        let (is_full, shared) = (self.trouble == Trouble::Full, Arc::clone(&self.shared));
+        let files = move || shared.ledger.lock().unwrap().counts.files;
+        let enough = files() + FILES_BEFORE_FULL;
+        let begins = || async { !is_full || until_true(|| files() >= enough).await };
+        let load_ends = async {
+            begins().await.then_some(())?;
+            sleep(lasts).await;
+            Some(())
+        };
         let copies = async {
             if takes_copy {
-                tokio::time::sleep_until(copy_at).await;
+                sleep(copy_after).await;
                 let backup = Backup::begin(&self.program, self.place.folder(), &self.shared);
                 serving.backup = Some(backup);
             }
@@ -226,11 +238,12 @@ impl Run {
             }
         };
         let faults = AtomicU64::new(0);
-        let fills = async {
+        let gets_full = async {
             let Some(disk) = &self.disk else {
                 return std::future::pending::<Option<()>>().await;
             };
-            tokio::time::sleep_until(full_at).await;
+            begins().await.then_some(())?;
+            sleep(full_after).await;
             disk.fill_but(0);
             // Until somebody is refused something.
             let refused = || self.shared.ledger.lock().unwrap().counts.refused;
@@ -242,14 +255,15 @@ impl Run {
             let before = accepted();
             until_true(|| accepted() > before).await.then_some(())
         };
-        let ended: Option<Option<()>> = tokio::select! {
-            ended = timeout(until.duration_since(Instant::now()), acts) => ended.ok(),
-            filled = fills => Some(filled),
-            never = copies => Some(never),
+        // It ends by time, or the relay does.
+        let ended = tokio::select! {
+            ended = load_ends => ended,
+            ended = acts => ended,
+            filled = gets_full => filled,
+            never = copies => never,
         };
         self.faults += faults.into_inner();
-        // It ended by time, or the relay did.
-        ended.unwrap_or(Some(()))
+        ended
     }
 
     /// Whether a copy is taken in this cycle. Not of a relay that may end by itself, since whoever has the store open
