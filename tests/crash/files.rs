@@ -48,7 +48,7 @@ pub(crate) async fn fetch(
                 break;
             }
         }
-        let (status, bytes) = answer?;
+        let (status, bytes) = answer.filter(still_serves)?;
         if status != due || bytes != file.bytes[from..=to] {
             return Some(Err(format!(
                 "{status} with {} bytes for {from} to {to}",
@@ -63,6 +63,12 @@ pub(crate) async fn fetch(
 pub(crate) async fn is_hidden(relay: SocketAddr, token: &str, file: &Readable) -> Option<bool> {
     let header = format!("Authorization: Bearer {token}\r\n");
     let path = format!("/v1/files/{}", file.id);
-    let (status, _) = ask_bytes(relay, "GET", &path, &header, &[]).await?;
+    let answer = ask_bytes(relay, "GET", &path, &header, &[]).await;
+    let (status, _) = answer.filter(still_serves)?;
     Some(status == 404)
+}
+
+/// A relay whose store broke ends, and says so to whoever still asks it for a file.
+fn still_serves((status, _): &(u16, Vec<u8>)) -> bool {
+    *status != 503
 }
