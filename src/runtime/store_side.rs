@@ -134,6 +134,7 @@ impl StoreSide {
     pub(super) fn close(self) {
         self.writer.finish();
     }
+
     /// Answers when everything that is asked for now has been read.
     pub(super) fn let_through(&mut self, reply: oneshot::Sender<()>) {
         let under_way = u64::from(self.busy);
