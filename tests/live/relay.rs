@@ -104,12 +104,6 @@ impl RelayProcess {
         Ok(answer.json().await?)
     }
 
-    /// What `/metrics` tells.
-    pub(crate) async fn numbers(&self) -> Result<String> {
-        let answer = reqwest::get(format!("http://127.0.0.1:{}/metrics", self.operator)).await?;
-        Ok(answer.text().await?)
-    }
-
     /// Whether some file of the store holds this text.
     pub(crate) fn store_holds(&self, text: &str) -> Result<bool> {
         for entry in std::fs::read_dir(&self.path)? {
