@@ -18,7 +18,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::asterisk::Renewal;
 use crate::clock::Clock;
-use crate::gateway::{CloseCode, FromGateway, Health, Readiness, SessionQueue, ToSession};
+use crate::gateway::{CloseCode, FromGateway, Health, Kept, Readiness, SessionQueue, ToSession};
 use crate::model::{Moment, PbxName, SessionId};
 use crate::pbx::{PbxNews, PbxReport};
 use crate::relay::record::RestoredCall;
@@ -299,6 +299,7 @@ impl Runtime {
             // Whoever asked may have gone away.
             FromGateway::Calls(wanted, reply) => drop(reply.send(self.relay.report_calls(&wanted))),
             FromGateway::Links(wanted, reply) => drop(reply.send(self.relay.report_links(&wanted))),
+            FromGateway::Kept(reply) => drop(reply.send(self.kept())),
             FromGateway::PlaceForUpload { phone, call, reply } => {
                 drop(reply.send(self.relay.place_for_upload(&phone, call.as_ref())));
             }
@@ -322,6 +323,17 @@ impl Runtime {
             }
         }
         1
+    }
+
+    fn kept(&self) -> Kept {
+        let of_pbx = |(name, followed): (&PbxName, &Followed)| {
+            let tracker = &followed.tracker;
+            (name.clone(), (tracker.channel_count(), tracker.bridge_count()))
+        };
+        Kept {
+            mailboxes: self.relay.mailbox_count(),
+            pbxs: self.pbxs.iter().map(of_pbx).collect(),
+        }
     }
 
     fn take_input(&mut self, input: Input) {

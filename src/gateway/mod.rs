@@ -68,6 +68,8 @@ pub enum FromGateway {
     Calls(Wanted, oneshot::Sender<CallList>),
     /// The operator wants to know who is linked.
     Links(Wanted, oneshot::Sender<LinkList>),
+    /// The operator wants to know how much is kept.
+    Kept(oneshot::Sender<Kept>),
     /// Somebody is about to upload a file.
     PlaceForUpload {
         /// Who.
@@ -97,6 +99,15 @@ pub enum FromGateway {
     Barrier(oneshot::Sender<()>),
     /// Somebody wants to know when what was taken in before this is safe. No answer: it could not be written.
     Safe(oneshot::Sender<()>),
+}
+
+/// How much is kept at the moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Mailboxes, those of ended calls that linger included.
+    pub mailboxes: usize,
+    /// Channels and bridges that are known of each PBX.
+    pub pbxs: BTreeMap<PbxName, (usize, usize)>,
 }
 
 /// What the loop has for a session.

@@ -108,6 +108,12 @@ impl Relay {
         }
     }
 
+    /// How many mailboxes there are, those of ended calls that linger included.
+    #[must_use]
+    pub fn mailbox_count(&self) -> usize {
+        self.calls.values().map(|call| call.mailboxes.len()).sum()
+    }
+
     /// The connected terminals.
     #[must_use]
     pub fn report_links(&self, wanted: &Wanted) -> LinkList {

@@ -197,6 +197,18 @@ impl Tracker {
         self.timers.first().map(|(at, _)| *at)
     }
 
+    /// How many channels of the PBX are known.
+    #[must_use]
+    pub fn channel_count(&self) -> usize {
+        self.topology.channels.len()
+    }
+
+    /// How many bridges of the PBX are known.
+    #[must_use]
+    pub fn bridge_count(&self) -> usize {
+        self.topology.bridges.len()
+    }
+
     /// How many calls stand.
     #[must_use]
     pub fn call_count(&self) -> usize {

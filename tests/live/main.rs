@@ -3,6 +3,7 @@
 //! `scripts/test` brings the Asterisk up and says where it is; see [`stage::Pbx`].
 
 mod ami;
+mod many;
 mod outages;
 mod phone;
 mod recorder;

@@ -54,62 +54,88 @@ fn renamed(stream: &str, name: impl Fn(&str, usize) -> String) -> String {
     text
 }
 
+/// What the trunk is asked to dial, in the words of another technology: in the arguments of `Dial`, and as AMI's
+/// `DialString`.
+fn dialled_by(stream: &str, technology: &str, resource: &str) -> String {
+    stream
+        .replace("\"PJSIP/815551234@trunk,", &format!("\"{technology}/{resource},"))
+        .replace(
+            "\"DialString\":\"815551234@trunk\"",
+            &format!("\"DialString\":\"{resource}\""),
+        )
+}
+
 #[test]
 fn the_channel_technology_changes_nothing() {
     for stream in traces::NAMES {
-        let text = traces::text(stream);
-        let expected = replayed(&text, &[], &["trunk*"]);
-        assert!(!expected.is_empty());
+        for text in [traces::text(stream), traces::ami_text(stream)] {
+            let expected = replayed(&text, &[], &["trunk*"]);
+            assert!(!expected.is_empty());
 
-        let chan_sip = renamed(&text, |endpoint, nth| format!("SIP/{endpoint}-{nth:08x}"));
-        let chan_sip = chan_sip.replace("\"PJSIP/815551234@trunk,", "\"SIP/trunk/815551234,");
-        assert_eq!(
-            replayed(&chan_sip, &[], &["trunk*"]),
-            expected,
-            "chan_sip {stream}"
-        );
+            let chan_sip = renamed(&text, |endpoint, nth| format!("SIP/{endpoint}-{nth:08x}"));
+            let chan_sip = dialled_by(&chan_sip, "SIP", "trunk/815551234");
+            assert_eq!(
+                replayed(&chan_sip, &[], &["trunk*"]),
+                expected,
+                "chan_sip {stream}"
+            );
 
-        let iax = renamed(&text, |endpoint, nth| format!("IAX2/{endpoint}-{}", 1000 + nth));
-        let iax = iax.replace(
-            "\"PJSIP/815551234@trunk,",
-            "\"IAX2/me:secret@trunk/815551234@out,",
-        );
-        assert_eq!(replayed(&iax, &[], &["IAX2/trunk"]), expected, "IAX2 {stream}");
+            let iax = renamed(&text, |endpoint, nth| format!("IAX2/{endpoint}-{}", 1000 + nth));
+            let iax = dialled_by(&iax, "IAX2", "me:secret@trunk/815551234@out");
+            assert_eq!(replayed(&iax, &[], &["IAX2/trunk"]), expected, "IAX2 {stream}");
 
-        let sccp = renamed(&text, |endpoint, nth| {
-            format!("SCCP/SEP{endpoint}-line-{nth:08x}")
-        });
-        let sccp = sccp.replace("\"PJSIP/815551234@trunk,", "\"SCCP/trunk/815551234,");
-        let map = [("SEP*-line", "{1}")];
-        assert_eq!(replayed(&sccp, &map, &["SEPtrunk-*"]), expected, "SCCP {stream}");
+            let sccp = renamed(&text, |endpoint, nth| {
+                format!("SCCP/SEP{endpoint}-line-{nth:08x}")
+            });
+            let sccp = dialled_by(&sccp, "SCCP", "trunk/815551234");
+            let map = [("SEP*-line", "{1}")];
+            assert_eq!(replayed(&sccp, &map, &["SEPtrunk-*"]), expected, "SCCP {stream}");
+        }
     }
 }
 
 #[test]
 fn analogue_lines_and_isdn_spans_are_phones_and_trunks_like_any_other() {
     for stream in traces::NAMES {
-        let text = traces::text(stream);
-        let expected = replayed(&text, &[], &["trunk*"]);
-        // An analogue phone is a port, and a call is one of the few it can have at a time. An ISDN line is
-        // named after the number too.
-        let number = if stream == "trunk-outbound" {
-            "815551234"
-        } else {
-            "815559876"
-        };
-        let dahdi = renamed(&text, |endpoint, nth| match endpoint.strip_prefix("100") {
-            Some(port) => format!("DAHDI/{port}-{nth}"),
-            None => format!("DAHDI/i1/{number}-{nth}"),
-        });
-        let dahdi = dahdi.replace("\"PJSIP/815551234@trunk,", "\"DAHDI/g1/815551234,");
-        let ports = [
-            ("DAHDI/1", "1001"),
-            ("DAHDI/2", "1002"),
-            ("DAHDI/3", "1003"),
-            ("4", "1004"),
-            ("5", "1005"),
-        ];
-        assert_eq!(replayed(&dahdi, &ports, &["i1"]), expected, "{stream}");
+        for text in [traces::text(stream), traces::ami_text(stream)] {
+            let expected = replayed(&text, &[], &["trunk*"]);
+            // An analogue phone is a port, and a call is one of the few it can have at a time. An ISDN line is
+            // named after the number too.
+            let number = if stream == "trunk-outbound" {
+                "815551234"
+            } else {
+                "815559876"
+            };
+            let dahdi = renamed(&text, |endpoint, nth| match endpoint.strip_prefix("100") {
+                Some(port) => format!("DAHDI/{port}-{nth}"),
+                None => format!("DAHDI/i1/{number}-{nth}"),
+            });
+            let dahdi = dialled_by(&dahdi, "DAHDI", "g1/815551234");
+            let ports = [
+                ("DAHDI/1", "1001"),
+                ("DAHDI/2", "1002"),
+                ("DAHDI/3", "1003"),
+                ("4", "1004"),
+                ("5", "1005"),
+            ];
+            assert_eq!(replayed(&dahdi, &ports, &["i1"]), expected, "{stream}");
+        }
+    }
+}
+
+/// Endpoints that are named by account, and not by number: `--endpoints` says which is which.
+#[test]
+fn endpoints_may_be_named_by_account() {
+    for stream in traces::NAMES {
+        for text in [traces::text(stream), traces::ami_text(stream)] {
+            let expected = replayed(&text, &[], &["trunk*"]);
+            let accounts = renamed(&text, |endpoint, nth| match endpoint.strip_prefix("100") {
+                Some(last) => format!("PJSIP/15001000{last}-desk-{nth:08x}"),
+                None => format!("PJSIP/{endpoint}-{nth:08x}"),
+            });
+            let map = [("15001000*-desk", "100{1}")];
+            assert_eq!(replayed(&accounts, &map, &["trunk*"]), expected, "{stream}");
+        }
     }
 }
 

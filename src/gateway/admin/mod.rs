@@ -166,6 +166,20 @@ async fn numbers(State(admin): State<Admin>) -> Result<Response, Problem> {
     let (standing, linked) = (calls.standing as u64, links.total as u64);
     numbers.gauge("callrelay_calls", "Calls that stand.", &[], standing);
     numbers.gauge("callrelay_links", "Terminals that are linked.", &[], linked);
+    let kept = admin.ask(FromGateway::Kept).await?;
+    numbers.gauge(
+        "callrelay_mailboxes",
+        "Mailboxes that are kept, those of ended calls that linger included.",
+        &[],
+        kept.mailboxes as u64,
+    );
+    for (name, (channels, bridges)) in &kept.pbxs {
+        let of_pbx = [("pbx", name.as_str())];
+        let known = "Channels of the PBX that are known.";
+        numbers.gauge("callrelay_pbx_channels", known, &of_pbx, *channels as u64);
+        let known = "Bridges of the PBX that are known.";
+        numbers.gauge("callrelay_pbx_bridges", known, &of_pbx, *bridges as u64);
+    }
     let readiness = admin.readiness.borrow().clone();
     numbers.gauge(
         "callrelay_store_up",
