@@ -96,8 +96,17 @@ async fn of_a_queue_that_rings_everybody_one_takes_the_call() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_queue_with_members_behind_local_channels_one_takes_the_call() -> Result<()> {
+    a_queue_behind_local_channels("601").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_queue_that_follows_its_members_as_freepbx_does_one_takes_the_call() -> Result<()> {
+    a_queue_behind_local_channels("602").await
+}
+
+async fn a_queue_behind_local_channels(number: &str) -> Result<()> {
     let mut office = office().await?;
-    let (call, bobs, carols) = office.both_ring("601").await?;
+    let (call, bobs, carols) = office.both_ring(number).await?;
     let answered = office.carol_answers(&call, bobs, carols).await?;
     office
         .alice
@@ -109,8 +118,17 @@ async fn of_a_queue_with_members_behind_local_channels_one_takes_the_call() -> R
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_ring_group_one_takes_the_call() -> Result<()> {
+    a_ring_group("610").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_ring_group_that_follows_its_members_as_freepbx_does_one_takes_the_call() -> Result<()> {
+    a_ring_group("611").await
+}
+
+async fn a_ring_group(number: &str) -> Result<()> {
     let mut office = office().await?;
-    let (call, bobs, carols) = office.both_ring("610").await?;
+    let (call, bobs, carols) = office.both_ring(number).await?;
     let _answered = office.carol_answers(&call, bobs, carols).await?;
     office
         .alice
@@ -123,8 +141,17 @@ async fn of_a_ring_group_one_takes_the_call() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_calls_a_queue_and_gives_up_was_in_no_call() -> Result<()> {
+    gives_up("600").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_calls_a_queue_that_follows_its_members_and_gives_up_was_in_no_call() -> Result<()> {
+    gives_up("602").await
+}
+
+async fn gives_up(number: &str) -> Result<()> {
     let mut office = office().await?;
-    let (call, bobs, carols) = office.both_ring("600").await?;
+    let (call, bobs, carols) = office.both_ring(number).await?;
     call.hang_up().await?;
     bobs.stops().await?;
     carols.stops().await?;

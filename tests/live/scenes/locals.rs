@@ -30,10 +30,19 @@ async fn speak(one: &Call, other: &Call) -> Result<Infallible> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn phones_behind_local_channels_that_stay_are_in_one_call() -> Result<()> {
-    let (mut alice, mut carol, call, answered, stage) = dials("650").await?;
+    all_stay("650", 4).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn phones_three_local_channels_apart_that_stay_are_in_one_call() -> Result<()> {
+    all_stay("652", 6).await
+}
+
+async fn all_stay(number: &str, halves: usize) -> Result<()> {
+    let (mut alice, mut carol, call, answered, stage) = dials(number).await?;
     call.talks_with(&answered).await?;
     carol.tells(&mut [&mut alice], 2, "Now we speak").await?;
-    stage.has_local_halves(4).await?;
+    stage.has_local_halves(halves).await?;
     answered.hold().await?;
     alice.hears("hold_on: held with 1003").await?;
     carol.hears("hold_on: held with 1001").await?;
@@ -47,11 +56,25 @@ async fn phones_behind_local_channels_that_stay_are_in_one_call() -> Result<()> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn phones_behind_local_channels_that_go_stay_in_their_call() -> Result<()> {
-    let (mut alice, mut carol, call, answered, stage) = dials("660").await?;
+    those_go_that_may("660", 0).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn phones_three_local_channels_apart_that_go_stay_in_their_call() -> Result<()> {
+    those_go_that_may("662", 0).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn phones_three_local_channels_apart_of_which_one_stays_stay_in_their_call() -> Result<()> {
+    those_go_that_may("655", 2).await
+}
+
+async fn those_go_that_may(number: &str, halves: usize) -> Result<()> {
+    let (mut alice, mut carol, call, answered, stage) = dials(number).await?;
     call.talks_with(&answered).await?;
     // Each pair is taken out by what is heard through it.
     tokio::select! {
-        gone = stage.has_local_halves(0) => gone?,
+        gone = stage.has_local_halves(halves) => gone?,
         speechless = speak(&call, &answered) => speechless.map(drop)?,
     }
     carol.tells(&mut [&mut alice], 2, "Now we speak").await?;
@@ -110,7 +133,16 @@ impl Chain {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_behind_local_channels_is_transferred_blind() -> Result<()> {
-    let mut chain = two_talk_through_a_chain("650").await?;
+    is_transferred_blind("650").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_three_local_channels_away_is_transferred_blind() -> Result<()> {
+    is_transferred_blind("655").await
+}
+
+async fn is_transferred_blind(number: &str) -> Result<()> {
+    let mut chain = two_talk_through_a_chain(number).await?;
     chain.answered.transfer_blind("1004").await?;
     let ringing = chain.dave.phone.rings().await?;
     chain.carol_has_sent_alice_on().await?;

@@ -210,3 +210,31 @@ async fn a_caller_from_outside_who_is_forwarded_outside_is_in_a_call_of_the_two_
     peters.hears("bye: talking with nobody").await?;
     bob.hears_nothing().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_follows_a_phone_to_a_mobile_telephone_is_one_with_that() -> Result<()> {
+    let stage = Stage::set(crate::narrator()).await?;
+    let trunk = outside(&stage).await?;
+    let mut alice = Desk::at(&stage, "1001").await?;
+    let mut bob = Desk::at(&stage, "1002").await?;
+    let call = alice.phone.dial("612").await?;
+    let (bobs, mobile) = (bob.phone.rings().await?, trunk.rings().await?);
+    alice
+        .terminal
+        .hears_in_any_order(&["ringing out with 1002", "ringing out with 815554321"])
+        .await?;
+    bob.hears("ringing in with 1001").await?;
+    let answered = mobile.answer().await?;
+    call.answered().await?;
+    call.talks_with(&answered).await?;
+    bobs.stops().await?;
+    bob.hears("ringing_over").await?;
+    alice
+        .hears_all(&["call: talking with 815554321", "replayed #0"])
+        .await?;
+    alice.sends("Nobody reads there", "#1 stored").await?;
+    answered.hang_up().await?;
+    call.ended().await?;
+    all_part(&mut [&mut alice]).await?;
+    bob.hears_nothing().await
+}
