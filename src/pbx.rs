@@ -25,10 +25,12 @@ pub enum PbxNews {
     /// reported while that was asked for. The latter may or may not be in the snapshot already;
     /// applied to it in order, it leads to the present in either case.
     Known {
+        /// Since when everything it reports is heard.
+        since: Moment,
         /// What the PBX knows.
         snapshot: Snapshot,
-        /// What it reported while it was asked.
-        meanwhile: Vec<PbxEvent>,
+        /// What it reported while it was asked, and when that was heard.
+        meanwhile: Vec<(Moment, PbxEvent)>,
     },
     /// Something happened. Follows a [`PbxNews::Known`] only.
     Event(PbxEvent),
@@ -42,10 +44,14 @@ pub enum PbxNews {
         /// When it was asked, or a little earlier. Nothing in the snapshot is older.
         asked_at: Moment,
     },
+    /// The names of all its endpoints, which change with the configuration. Follows a [`PbxNews::Known`] only.
+    Endpoints(Vec<String>),
     /// The connection is gone, or cannot be made, and nothing is known until the next
     /// [`PbxNews::Known`]. Said again when the reason changes.
     Lost {
         /// Why, for the operator.
         reason: String,
+        /// When it was last heard at all; the zero of the clock if it was not.
+        heard_until: Moment,
     },
 }

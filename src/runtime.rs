@@ -208,7 +208,10 @@ impl Runtime {
                 let conclusions = tracker.handle_at_once(at, &events);
                 self.follow(&pbx, conclusions);
             }
-            PbxNews::Known { snapshot, meanwhile } => {
+            PbxNews::Known {
+                snapshot, meanwhile, ..
+            } => {
+                let meanwhile: Vec<_> = meanwhile.into_iter().map(|(_, event)| event).collect();
                 let conclusions = tracker.resume(at, &snapshot, &meanwhile);
                 let calls = tracker.call_count();
                 self.follow(&pbx, conclusions);
@@ -223,7 +226,8 @@ impl Runtime {
                 self.count_repairs(&pbx, &found.repairs, found.events_are_missing);
                 self.follow(&pbx, found.conclusions);
             }
-            PbxNews::Lost { reason } => {
+            PbxNews::Endpoints(names) => tracker.know_endpoints(&names),
+            PbxNews::Lost { reason, .. } => {
                 tracker.suspend();
                 self.relay.handle(at, Input::PbxLost(pbx.clone()));
                 self.readiness.send_modify(|readiness| {

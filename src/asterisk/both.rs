@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use super::connector::Connector;
 use super::interface::Interface;
 use super::merge::{Merger, Side};
+use super::renewal::Renewal;
 use crate::clock::Clock;
 use crate::model::{Moment, PbxName};
 use crate::pbx::{PbxNews, PbxReport};
@@ -22,6 +23,11 @@ use crate::tracker::event::{PbxEvent, Snapshot};
 const REPORTS_MAX: usize = 1_024;
 /// How often it is looked whether the two agree.
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
+
+/// How old ARI's last picture may be for AMI's to be passed over.
+const COMPARED_MAX: Duration = Duration::from_secs(10);
+/// Disagreements that are logged each minute; all are counted.
+const LINES_PER_MINUTE: u32 = 10;
 
 /// Counts what only one of the two said.
 #[derive(Debug, Default)]
@@ -41,18 +47,19 @@ pub struct Both<A, B> {
     ari: Connector<A>,
     ami: Connector<B>,
     clock: Clock,
+    renewal: Renewal,
     disagreements: Arc<Disagreements>,
 }
 
 impl<A: Interface, B: Interface> Both<A, B> {
-    /// Of the same Asterisk. Both connect anew when either is asked to.
+    /// Of the same Asterisk.
     #[must_use]
     pub fn new(ari: Connector<A>, ami: Connector<B>, clock: Clock) -> Self {
-        let renewal = ari.renewal();
         Self {
             ari,
-            ami: ami.with_renewal(renewal),
+            ami,
             clock,
+            renewal: Renewal::default(),
             disagreements: Arc::default(),
         }
     }
@@ -61,6 +68,13 @@ impl<A: Interface, B: Interface> Both<A, B> {
     #[must_use]
     pub fn disagreements(&self) -> Arc<Disagreements> {
         Arc::clone(&self.disagreements)
+    }
+
+    /// How to ask for other connections while it runs. They are made one after the other, so that one of them is there
+    /// all the time.
+    #[must_use]
+    pub fn renewal(&self) -> Renewal {
+        self.renewal.clone()
     }
 
     /// Hears and reports until nobody takes the reports any more.
@@ -73,19 +87,27 @@ impl<A: Interface, B: Interface> Both<A, B> {
             reports,
             clock: self.clock,
             latest: Moment::default(),
+            compared_by_ari_at: Moment::default(),
+            renewals: [self.ari.renewal(), self.ami.renewal()],
+            renewing: None,
             disagreements: self.disagreements,
+            lines: Lines::default(),
         };
+        let mut requests = self.renewal.listen();
         let ari = tokio::spawn(self.ari.run(ari_tells));
         let ami = tokio::spawn(self.ami.run(manager_tells));
         let mut settling = interval(SETTLE_EVERY);
         settling.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let closed = teller.reports.clone();
         loop {
+            // What was said comes before the times: what waits was said in time.
             tokio::select! {
+                biased;
                 () = closed.closed() => break,
-                Some(report) = of_ari.recv() => teller.tell(Side::Ari, report).await,
                 Some(report) = of_manager.recv() => teller.tell(Side::Ami, report).await,
+                Some(report) = of_ari.recv() => teller.tell(Side::Ari, report).await,
                 () = due(teller.merger.next_deadline(), teller.clock) => teller.release().await,
+                _ = requests.next() => teller.renew(),
                 _ = settling.tick() => teller.settle(),
             }
         }
@@ -103,6 +125,23 @@ async fn due(deadline: Option<Moment>, clock: Clock) {
     }
 }
 
+/// Lets a few lines a minute be logged.
+#[derive(Debug, Default)]
+struct Lines {
+    since: Moment,
+    logged: u32,
+}
+
+impl Lines {
+    fn allow(&mut self, at: Moment) -> bool {
+        if self.since + Duration::from_mins(1) <= at {
+            *self = Self { since: at, logged: 0 };
+        }
+        self.logged += 1;
+        self.logged <= LINES_PER_MINUTE
+    }
+}
+
 struct Teller {
     pbx: PbxName,
     merger: Merger,
@@ -110,55 +149,112 @@ struct Teller {
     clock: Clock,
     /// The moment of the last report; none may be earlier.
     latest: Moment,
+    compared_by_ari_at: Moment,
+    renewals: [Renewal; 2],
+    /// Whose turn it is to connect anew after the other one has.
+    renewing: Option<Side>,
     disagreements: Arc<Disagreements>,
+    lines: Lines,
 }
 
 impl Teller {
     async fn tell(&mut self, side: Side, PbxReport { at, news, .. }: PbxReport) {
         self.merger.heard_until(side, at);
         match news {
-            PbxNews::Known { snapshot, meanwhile } => self.connects(side, at, snapshot, meanwhile).await,
+            PbxNews::Known {
+                since,
+                snapshot,
+                meanwhile,
+            } => self.connects(side, since, at, snapshot, meanwhile).await,
             PbxNews::Event(event) => {
                 let news = self.merger.hear(side, at, event);
                 self.send_all(at, news).await;
             }
             PbxNews::AtOnce(events) => {
-                let news = self.heard(side, at, events);
-                self.send(at, PbxNews::AtOnce(news)).await;
+                let events = events.into_iter().map(|event| (at, event)).collect();
+                let news = self.heard(side, events).into_iter().map(|(_, event)| event);
+                self.send(at, PbxNews::AtOnce(news.collect())).await;
             }
-            // Both ask the same questions, and one answer is enough.
-            PbxNews::Compared { .. } if side == Side::Ami && self.merger.hears(Side::Ari) => {}
-            PbxNews::Compared { .. } => self.send(at, news).await,
-            PbxNews::Lost { reason } => self.loses(side, at, reason).await,
+            PbxNews::Compared { .. } => {
+                if self.is_wanted(side, at) {
+                    self.send(at, news).await;
+                }
+            }
+            PbxNews::Endpoints(_) => self.send(at, news).await,
+            PbxNews::Lost { reason, heard_until } => self.loses(side, at, reason, heard_until).await,
         }
     }
 
-    async fn connects(&mut self, side: Side, at: Moment, snapshot: Snapshot, meanwhile: Vec<PbxEvent>) {
+    /// Both ask the same questions, and one answer is enough: that of ARI, as long as there is one.
+    fn is_wanted(&mut self, side: Side, at: Moment) -> bool {
+        if side == Side::Ari {
+            self.compared_by_ari_at = at;
+            return true;
+        }
+        !self.merger.hears(Side::Ari) || self.compared_by_ari_at + COMPARED_MAX < at
+    }
+
+    async fn connects(
+        &mut self,
+        side: Side,
+        since: Moment,
+        at: Moment,
+        snapshot: Snapshot,
+        meanwhile: Vec<(Moment, PbxEvent)>,
+    ) {
         let was_out_of_sight = !self.merger.is_connected();
         if was_out_of_sight {
             self.merger = Merger::default();
         }
-        self.merger.connects(side, at);
-        let news = self.heard(side, at, meanwhile);
+        self.merger.connects(side, since, at);
+        let news = self.heard(side, meanwhile);
         if was_out_of_sight {
             let known = PbxNews::Known {
+                since,
                 snapshot,
                 meanwhile: news,
             };
-            return self.send(at, known).await;
+            self.send(at, known).await;
+        } else {
+            // The other one told everything that is in the picture; what it did not, the running comparison shows.
+            info!(interface = side.as_str(), pbx = %self.pbx, "the PBX is heard over both interfaces");
+            self.send_all(at, news.into_iter().map(|(_, event)| event).collect())
+                .await;
+            if !snapshot.endpoints.is_empty() {
+                self.send(at, PbxNews::Endpoints(snapshot.endpoints)).await;
+            }
         }
-        // The other one told everything that is in the picture; what it did not, the running comparison shows.
-        info!(interface = side.as_str(), pbx = %self.pbx, "the PBX is heard over both interfaces");
-        self.send_all(at, news).await;
+        if let Some(next) = self.renewing.take_if(|next| *next != side) {
+            self.renewals[next as usize].ask();
+        }
     }
 
-    async fn loses(&mut self, side: Side, at: Moment, reason: String) {
+    async fn loses(&mut self, side: Side, at: Moment, reason: String, heard_until: Moment) {
         let news = self.merger.loses(side);
         self.send_all(at, news).await;
-        if self.merger.is_connected() {
-            info!(interface = side.other().as_str(), pbx = %self.pbx, "the PBX is heard over this interface only");
-        } else {
-            self.send(at, PbxNews::Lost { reason }).await;
+        let Some(since) = self.merger.hears_since(side.other()) else {
+            return self.send(at, PbxNews::Lost { reason, heard_until }).await;
+        };
+        info!(interface = side.other().as_str(), pbx = %self.pbx, "the PBX is heard over this interface only");
+        // A connection may be dead for long before that is noticed. If the other one was not there all that time, what
+        // happened in between was not heard by anybody, and its picture has to be taken for what it is.
+        if heard_until != Moment::default() && heard_until < since {
+            warn!(pbx = %self.pbx, "for a while the PBX was heard over neither of its interfaces");
+            self.renewals[side.other() as usize].insist();
+        }
+    }
+
+    /// Has both connect anew, one after the other.
+    fn renew(&mut self) {
+        match Side::BOTH.map(|side| self.merger.hears(side)) {
+            [true, true] => {
+                self.renewing = Some(Side::Ami);
+                self.renewals[Side::Ari as usize].ask();
+            }
+            [ari, _] => {
+                let side = if ari { Side::Ari } else { Side::Ami };
+                self.renewals[side as usize].ask();
+            }
         }
     }
 
@@ -169,23 +265,37 @@ impl Teller {
     }
 
     fn settle(&mut self) {
-        for found in self.merger.settle(self.clock.now()) {
-            self.disagreements.0[found.said_by as usize].fetch_add(1, Relaxed);
-            warn!(
-                said_by = found.said_by.as_str(),
-                not_by = found.said_by.other().as_str(),
-                of = found.of,
-                what = found.what,
-                "the interfaces of the PBX disagree; the comparison with its picture settles it"
-            );
+        let now = self.clock.now();
+        let found = self.merger.settle(now);
+        for disagreement in &found {
+            self.disagreements.0[disagreement.said_by as usize].fetch_add(1, Relaxed);
+            if self.lines.allow(now) {
+                warn!(
+                    pbx = %self.pbx,
+                    said_by = disagreement.said_by.as_str(),
+                    not_by = disagreement.said_by.other().as_str(),
+                    of = disagreement.of,
+                    what = disagreement.what,
+                    instead = disagreement.instead,
+                    "the interfaces of the PBX disagree; the comparison with its picture settles it"
+                );
+            }
+        }
+        for side in Side::BOTH {
+            let left_out = found.iter().any(|disagreement| disagreement.said_by != side);
+            if left_out && self.merger.is_deaf(side) {
+                self.renewals[side as usize].ask();
+            }
         }
     }
 
-    fn heard(&mut self, side: Side, at: Moment, events: Vec<PbxEvent>) -> Vec<PbxEvent> {
-        let news = events
-            .into_iter()
-            .flat_map(|event| self.merger.hear(side, at, event));
-        news.collect()
+    fn heard(&mut self, side: Side, events: Vec<(Moment, PbxEvent)>) -> Vec<(Moment, PbxEvent)> {
+        let mut news = Vec::new();
+        for (at, event) in events {
+            let heard = self.merger.hear(side, at, event);
+            news.extend(heard.into_iter().map(|event| (at, event)));
+        }
+        news
     }
 
     async fn send_all(&mut self, at: Moment, events: Vec<PbxEvent>) {

@@ -53,11 +53,6 @@ impl<I: Interface> Connector<I> {
         Self { tuning, ..self }
     }
 
-    /// Connects anew when somebody asks by this.
-    pub(super) fn with_renewal(self, renewal: Renewal) -> Self {
-        Self { renewal, ..self }
-    }
-
     /// Which PBX it is about.
     pub(super) const fn pbx(&self) -> &PbxName {
         &self.pbx
@@ -131,13 +126,26 @@ impl<I: Interface> Connector<I> {
         restraint: &mut Restraint,
     ) -> Option<Loss> {
         self.counters.count_connection();
+        let knows_endpoints =
+            matches!(&news, PbxNews::Known { snapshot, .. } if !snapshot.endpoints.is_empty());
         reporter.connected(news).await;
-        let loss = self.follow(&mut stream, reporter, restraint).await;
+        let loss = self
+            .follow(&mut stream, knows_endpoints, reporter, restraint)
+            .await;
         if let Some(loss) = &loss {
             self.counters.count_loss();
-            reporter.lost(loss).await;
+            let is_given_up = matches!(loss, Loss::EventsMissing | Loss::Gap);
+            let heard_until = if is_given_up {
+                self.clock.now()
+            } else {
+                stream.heard_until()
+            };
+            reporter.lost(loss, heard_until).await;
         }
-        if matches!(loss, None | Some(Loss::EventsMissing | Loss::Unanswered { .. })) {
+        if matches!(
+            loss,
+            None | Some(Loss::EventsMissing | Loss::Gap | Loss::Unanswered { .. })
+        ) {
             stream.close().await;
         }
         loss
@@ -147,6 +155,7 @@ impl<I: Interface> Connector<I> {
     /// the snapshot, so that nothing falls between the two.
     async fn connect(&self) -> Result<(I::Stream, PbxNews), Loss> {
         let mut stream = self.interface.open(self.clock, &self.tuning).await?;
+        let since = self.clock.now();
         let (snapshot, unusable) = stream.asker().everything().await?;
         if unusable > 0 {
             self.counters.count_untranslatable(unusable);
@@ -158,9 +167,14 @@ impl<I: Interface> Connector<I> {
         let heard = stream.waiting().await?;
         let meanwhile = heard
             .iter()
-            .filter_map(|heard| self.translated(&mut stream, heard))
+            .filter_map(|heard| Some((heard.at, self.translated(&mut stream, heard)?)))
             .collect();
-        Ok((stream, PbxNews::Known { snapshot, meanwhile }))
+        let known = PbxNews::Known {
+            since,
+            snapshot,
+            meanwhile,
+        };
+        Ok((stream, known))
     }
 
     /// Passes on what happens, and what Asterisk knows every now and then, until the loss; `None` if
@@ -168,18 +182,19 @@ impl<I: Interface> Connector<I> {
     async fn follow(
         &self,
         stream: &mut I::Stream,
+        knows_endpoints: bool,
         reporter: &mut Reporter<'_, I>,
         restraint: &mut Restraint,
     ) -> Option<Loss> {
-        let mut questions = Questions::to(stream.asker(), self.clock, &self.tuning);
+        let mut questions = Questions::to(stream.asker(), knows_endpoints, self.clock, &self.tuning);
         let mut unanswered = 0;
-        let mut renewals = self.renewal.listen();
+        let mut requests = self.renewal.listen();
         loop {
             let outcome = tokio::select! {
                 () = reporter.closed() => return None,
                 heard = stream.next() => self.pass_on(heard, stream, reporter).await,
                 answer = questions.next() => self.compared(answer, &mut unanswered, stream, reporter).await,
-                Ok(()) = renewals.changed() => self.renew(restraint),
+                insists = requests.next() => self.renew(insists, restraint),
             };
             if let Err(loss) = outcome {
                 return Some(loss);
@@ -221,6 +236,9 @@ impl<I: Interface> Connector<I> {
         let asked_at = answer.asked_at;
         let news = PbxNews::Compared { snapshot, asked_at };
         reporter.send(self.clock.now(), news).await;
+        if let Some(names) = answer.endpoints {
+            reporter.send(self.clock.now(), PbxNews::Endpoints(names)).await;
+        }
         Ok(())
     }
 
@@ -238,7 +256,11 @@ impl<I: Interface> Connector<I> {
         Ok(())
     }
 
-    fn renew(&self, restraint: &mut Restraint) -> Result<(), Loss> {
+    fn renew(&self, insists: bool, restraint: &mut Restraint) -> Result<(), Loss> {
+        if insists {
+            self.counters.count_renewal();
+            return Err(Loss::Gap);
+        }
         if restraint.allows(self.clock.now()) {
             self.counters.count_renewal();
             return Err(Loss::EventsMissing);
@@ -305,7 +327,10 @@ impl<'a, I: Interface> Reporter<'a, I> {
 
     async fn connected(&mut self, news: PbxNews) {
         self.reason = None;
-        if let PbxNews::Known { snapshot, meanwhile } = &news {
+        if let PbxNews::Known {
+            snapshot, meanwhile, ..
+        } = &news
+        {
             let Snapshot {
                 channels,
                 bridges,
@@ -318,14 +343,20 @@ impl<'a, I: Interface> Reporter<'a, I> {
                 meanwhile = meanwhile.len(),
                 "connected to the PBX and compared"
             );
+            if endpoints.is_empty() {
+                warn!(
+                    "the PBX does not say which endpoints it has: until a phone has made or taken a call, somebody outside \
+                     who calls with its number is taken for it"
+                );
+            }
         }
         self.send(self.connector.clock.now(), news).await;
     }
 
-    async fn lost(&mut self, loss: &Loss) {
+    async fn lost(&mut self, loss: &Loss, heard_until: Moment) {
         let reason = loss.to_string();
         warn!(reason, "the connection to the PBX is lost");
-        self.say_lost(reason).await;
+        self.say_lost(reason, heard_until).await;
     }
 
     /// Speaks of a failed attempt only if it failed for another reason than the one before.
@@ -336,13 +367,13 @@ impl<'a, I: Interface> Reporter<'a, I> {
             return;
         }
         warn!(reason, "cannot connect to the PBX");
-        self.say_lost(reason).await;
+        self.say_lost(reason, Moment::default()).await;
     }
 
-    async fn say_lost(&mut self, reason: String) {
+    async fn say_lost(&mut self, reason: String, heard_until: Moment) {
         self.reason = Some(reason.clone());
-        self.send(self.connector.clock.now(), PbxNews::Lost { reason })
-            .await;
+        let news = PbxNews::Lost { reason, heard_until };
+        self.send(self.connector.clock.now(), news).await;
     }
 
     async fn send(&mut self, at: Moment, news: PbxNews) {

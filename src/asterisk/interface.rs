@@ -20,6 +20,12 @@ pub struct Heard<W> {
     pub word: W,
 }
 
+/// What takes room while it waits.
+pub trait Weigh: Send + 'static {
+    /// How much memory it takes, about.
+    fn bytes(&self) -> usize;
+}
+
 /// A way to hear an Asterisk: where it is, and as whom.
 pub trait Interface: Send + Sync + 'static {
     /// One connection.
@@ -53,6 +59,9 @@ pub trait Stream: Send {
     /// How much was read and not been taken yet.
     fn waiting_count(&self) -> usize;
 
+    /// When anything was last read, answers to pings included.
+    fn heard_until(&self) -> Moment;
+
     /// What a word means; `None` if it says nothing about who talks to whom. Words are translated in order.
     fn translate(&mut self, word: &Self::Word) -> Result<Option<PbxEvent>, Self::Error>;
 
@@ -68,7 +77,10 @@ pub trait Asker: Send + Sync + 'static {
     /// Everything, and how many entries of the answers made no sense.
     fn everything(&self) -> impl Future<Output = Result<(Snapshot, usize), Loss>> + Send;
 
-    /// What is to be compared again and again. No endpoints: they change with the configuration. What it answers is
-    /// not of one moment, and everything that was read before the answer is in the stream already.
+    /// What is to be compared again and again, without endpoints. What it answers is not of one moment, and everything
+    /// that was read before the answer is in the stream already.
     fn channels_and_bridges(&self) -> impl Future<Output = Result<Snapshot, Loss>> + Send;
+
+    /// The names of all endpoints; none, if they are not told.
+    fn endpoints(&self) -> impl Future<Output = Result<Vec<String>, Loss>> + Send;
 }

@@ -9,12 +9,14 @@ use super::ari::translate::TranslationError;
 
 /// Bytes of one answer at the most. A channel takes about 600.
 pub(super) const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes that may wait to be translated.
+pub(super) const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Why a connection could not be made, or is gone. Its text is for the operator: it names the user
 /// and what to look at, and holds no password and no phone number.
 #[derive(Debug, thiserror::Error)]
 pub enum Loss {
-    /// `url` of the `[[pbx]]` is no `http` or `https` address, or the user name cannot be sent.
+    /// `url` of the `[[pbx]]` is no address to connect to, or the user name cannot be sent.
     #[error("`url`, `username` or `password` cannot be used: {0}")]
     Settings(String),
     /// The HTTP client could not be made.
@@ -112,12 +114,18 @@ pub enum Loss {
     #[error("nothing was heard for {0:?}")]
     Silent(Duration),
     /// More messages waited than the queue holds.
-    #[error("more than {0} messages were waiting to be translated")]
+    #[error("more than {0} messages, or {QUEUE_BYTES_MAX} bytes, were waiting to be translated")]
     Overflow(usize),
     /// What Asterisk does not say, and its own picture shows.
-    #[error("Asterisk keeps leaving out events; it may have forgotten the subscription")]
+    #[error(
+        "Asterisk keeps leaving out events; it may have forgotten the subscription of ARI, or the account of AMI has no \
+         `read = call`"
+    )]
     EventsMissing,
-    /// The running comparison's questions are not answered, though the WebSocket is open.
+    /// The other interface was lost, and had not been heard any more when this one connected.
+    #[error("for a while the PBX was heard over neither of its interfaces")]
+    Gap,
+    /// The running comparison's questions are not answered, though the connection is open.
     #[error("{failures} questions in a row were not answered, the last one: {last}")]
     Unanswered {
         /// How many.

@@ -21,11 +21,15 @@ pub(super) struct Questions<A> {
     clock: Clock,
     every: Duration,
     rest_per_work: u32,
+    endpoints_every: Duration,
     due: Moment,
+    endpoints_due: Moment,
     asked_at: Moment,
     /// The question that is under way, if any.
-    asking: JoinSet<Result<Snapshot, Loss>>,
+    asking: JoinSet<Answered>,
 }
+
+type Answered = (Result<Snapshot, Loss>, Option<Vec<String>>);
 
 /// What came of a question.
 #[derive(Debug)]
@@ -33,17 +37,27 @@ pub(super) struct Answer {
     /// When it was asked, or a little earlier.
     pub(super) asked_at: Moment,
     pub(super) snapshot: Result<Snapshot, Loss>,
+    /// The endpoints, if they were asked for and are told.
+    pub(super) endpoints: Option<Vec<String>>,
 }
 
 impl<A: Asker> Questions<A> {
-    /// The first one is due after the usual time.
-    pub(super) fn to(asker: Arc<A>, clock: Clock, tuning: &Tuning) -> Self {
+    /// The first one is due after the usual time. One that named no endpoints so far is asked for them at once: an Asterisk
+    /// that has just been started does not know them yet.
+    pub(super) fn to(asker: Arc<A>, knows_endpoints: bool, clock: Clock, tuning: &Tuning) -> Self {
+        let now = clock.now();
         Self {
             asker,
             clock,
             every: tuning.compare_every,
             rest_per_work: tuning.compare_rest_per_work,
-            due: clock.now() + tuning.compare_every,
+            endpoints_every: tuning.endpoints_every,
+            due: now + tuning.compare_every,
+            endpoints_due: if knows_endpoints {
+                now + tuning.endpoints_every
+            } else {
+                now
+            },
             asked_at: Moment::default(),
             asking: JoinSet::new(),
         }
@@ -55,14 +69,25 @@ impl<A: Asker> Questions<A> {
             sleep(self.due.since(self.clock.now())).await;
             self.asked_at = self.clock.now();
             let asker = Arc::clone(&self.asker);
-            self.asking
-                .spawn(async move { asker.channels_and_bridges().await });
+            let with_endpoints = self.endpoints_due <= self.asked_at;
+            self.asking.spawn(async move {
+                let snapshot = asker.channels_and_bridges().await;
+                // Without an answer nothing changes, and it is asked again.
+                let endpoints = match (&snapshot, with_endpoints) {
+                    (Ok(_), true) => asker.endpoints().await.ok(),
+                    _ => None,
+                };
+                (snapshot, endpoints.filter(|names| !names.is_empty()))
+            });
         }
-        let snapshot = match self.asking.join_next().await {
-            Some(Ok(snapshot)) => snapshot,
-            Some(Err(_)) | None => Err(Loss::Closed),
+        let (snapshot, endpoints) = match self.asking.join_next().await {
+            Some(Ok(answered)) => answered,
+            Some(Err(_)) | None => (Err(Loss::Closed), None),
         };
         let now = self.clock.now();
+        if endpoints.is_some() {
+            self.endpoints_due = now + self.endpoints_every;
+        }
         self.due = self.asked_at + self.every;
         if snapshot.is_ok() {
             let took = now.since(self.asked_at);
@@ -71,6 +96,7 @@ impl<A: Asker> Questions<A> {
         Answer {
             asked_at: self.asked_at,
             snapshot,
+            endpoints,
         }
     }
 }

@@ -11,17 +11,50 @@ use crate::model::Moment;
 /// Asks a connector to connect anew. Asterisk is known to forget a subscription while the WebSocket
 /// stays open, which only shows in what it does not say.
 #[derive(Clone, Debug, Default)]
-pub struct Renewal(Arc<watch::Sender<u64>>);
+pub struct Renewal(Arc<watch::Sender<Asked>>);
+
+/// How often it was asked.
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked {
+    politely: u64,
+    insisting: u64,
+}
 
 impl Renewal {
     /// Asks. A connector that has just done so may leave it at that.
     pub fn ask(&self) {
-        self.0.send_modify(|asked| *asked += 1);
+        self.0.send_modify(|asked| asked.politely += 1);
+    }
+
+    /// Asks, and takes no refusal: what is known is not what is the case.
+    pub(super) fn insist(&self) {
+        self.0.send_modify(|asked| asked.insisting += 1);
     }
 
     /// Sees what is asked from now on.
-    pub(super) fn listen(&self) -> watch::Receiver<u64> {
-        self.0.subscribe()
+    pub(super) fn listen(&self) -> Requests {
+        let asked = self.0.subscribe();
+        let insisted = asked.borrow().insisting;
+        Requests { asked, insisted }
+    }
+}
+
+/// What is asked of one connection.
+#[derive(Debug)]
+pub(super) struct Requests {
+    asked: watch::Receiver<Asked>,
+    insisted: u64,
+}
+
+impl Requests {
+    /// Waits for the next request. Gives back whether it takes no refusal. May be dropped while it waits.
+    pub(super) async fn next(&mut self) -> bool {
+        if self.asked.changed().await.is_err() {
+            // Nobody can ask any more.
+            std::future::pending::<()>().await;
+        }
+        let insisted = self.asked.borrow_and_update().insisting;
+        std::mem::replace(&mut self.insisted, insisted) != insisted
     }
 }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 /// tests are less patient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuning {
-    /// How often the WebSocket is pinged.
+    /// How often the other side is pinged.
     pub ping_every: Duration,
-    /// How long the WebSocket may be silent, pongs included, before it counts as broken.
+    /// How long a connection may be silent, answers to pings included, before it counts as broken.
     pub silence_max: Duration,
-    /// How long the WebSocket handshake, and each REST request, may take.
+    /// How long connecting, and each question, may take.
     pub request_max: Duration,
     /// The first pause after a loss, halved at random. It doubles with every further failure.
     pub retry_min: Duration,
@@ -29,6 +29,8 @@ pub struct Tuning {
     pub compare_rest_per_work: u32,
     /// How many of these questions may fail in a row before the connection counts as lost.
     pub compare_failures_max: u32,
+    /// How often to ask which endpoints there are; they change with the configuration.
+    pub endpoints_every: Duration,
     /// How long a connection that was made anew because events were missing is left alone. It
     /// doubles while that does not help.
     pub renew_min: Duration,
@@ -52,6 +54,7 @@ impl Default for Tuning {
             compare_every: Duration::from_secs(3),
             compare_rest_per_work: 50,
             compare_failures_max: 3,
+            endpoints_every: Duration::from_mins(1),
             renew_min: Duration::from_mins(1),
             renew_max: Duration::from_hours(1),
             queue_max: 65_536,

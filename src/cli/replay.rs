@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -143,6 +144,7 @@ impl<W: Write> Replay<'_, W> {
             let cause = self.why.then_some("nothing else was reported in time");
             print(&conclusions, cause, self.out)?;
         }
+        self.ear.forget(now);
         Ok(())
     }
 
@@ -154,14 +156,26 @@ impl<W: Write> Replay<'_, W> {
     }
 }
 
+/// How often what is over is forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(1);
+
 /// Understands what either interface said. One that says something is connected.
 #[derive(Default)]
 struct Ear {
     manager: ami::translate::Translator,
     merger: Merger,
+    forgot_at: Moment,
 }
 
 impl Ear {
+    /// Forgets now and then what is over; what the two disagree about is not asked here.
+    fn forget(&mut self, at: Moment) {
+        if self.forgot_at + FORGET_EVERY <= at {
+            self.forgot_at = at;
+            self.merger.settle(at);
+        }
+    }
+
     fn translated(&mut self, record: &RecordedEvent) -> Result<Option<(Side, PbxEvent)>, String> {
         let text = record.event.get();
         let (side, event) = match record.origin() {
@@ -176,7 +190,7 @@ impl Ear {
             }
         };
         if record.origin().is_some() && !self.merger.hears(side) {
-            self.merger.connects(side, record.at);
+            self.merger.connects(side, record.at, record.at);
         }
         Ok(event.map(|event| (side, event)))
     }

@@ -216,6 +216,7 @@ fn follow(
                 let manager = ami::connector(pbx.name.clone(), ami.clone(), clock);
                 let heard = Heard::over("ari", &ari.url, &rest).and(Heard::over("ami", &ami.url, &manager));
                 let both = Both::new(rest, manager, clock);
+                let heard = heard.renewed_by(both.renewal());
                 numbers::of_disagreements(metrics, &pbx.name, both.disagreements());
                 tokio::spawn(both.run(reports.clone()));
                 heard.shown(pbx, config, &repairs, metrics)?
@@ -270,6 +271,11 @@ impl Heard {
             url: format!("{}, {}", self.url, other.url),
             ..self
         }
+    }
+
+    /// It connects anew when asked by this.
+    fn renewed_by(self, renewal: Renewal) -> Self {
+        Self { renewal, ..self }
     }
 
     /// Shows its numbers to the operator, and makes the tracker that its reports are for.

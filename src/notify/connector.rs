@@ -100,6 +100,7 @@ impl Connector {
     pub async fn run(mut self, reports: mpsc::Sender<PbxReport>) {
         // Nobody has to be asked: what stands is what was notified.
         let known = PbxNews::Known {
+            since: self.clock.now(),
             snapshot: self.switchboard.snapshot(),
             meanwhile: Vec::new(),
         };

@@ -67,6 +67,7 @@ async fn who_asks_whether_it_is_safe_is_answered_for_all_that_was_reported_befor
         news,
     };
     let known = PbxNews::Known {
+        since: clock.now(),
         snapshot: switchboard.snapshot(),
         meanwhile: Vec::new(),
     };

@@ -197,6 +197,11 @@ impl Tracker {
         self.timers.first().map(|(at, _)| *at)
     }
 
+    /// Takes in the names of all endpoints, so that an outside caller cannot pass for one of them.
+    pub fn know_endpoints(&mut self, names: &[String]) {
+        self.topology.know_endpoints(names, &self.endpoints);
+    }
+
     /// How many channels of the PBX are known.
     #[must_use]
     pub fn channel_count(&self) -> usize {

@@ -15,6 +15,8 @@ use super::event::{BridgeInfo, BridgeKind, ChannelInfo, Snapshot};
 
 /// How many destroyed channels are remembered, so that a late report does not bring one back.
 const GRAVES_MAX: usize = 4096;
+/// Phones that are known to be inside at the most, so that a PBX that never ends to name others fills no memory.
+const INSIDE_MAX: usize = 200_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Topology {
@@ -121,13 +123,17 @@ impl Topology {
                 known.who = endpoints.who(&info.name);
                 known.phone = None;
                 note_local(&mut self.locals, &known.who, &info.id);
-                note_inside(&mut self.inside, &known.who);
+                if let Who::Inside(phone) = &known.who {
+                    note_inside(&mut self.inside, phone);
+                }
             }
             known.info.clone_from(info);
         } else {
             let who = endpoints.who(&info.name);
             note_local(&mut self.locals, &who, &info.id);
-            note_inside(&mut self.inside, &who);
+            if let Who::Inside(phone) = &who {
+                note_inside(&mut self.inside, phone);
+            }
             self.channels
                 .insert(info.id.clone(), Channel::new(info.clone(), who));
         }
@@ -225,12 +231,7 @@ impl Topology {
         self.bridges.clear();
         self.locals.clear();
         self.graves = Graves::default();
-        self.inside.extend(
-            snapshot
-                .endpoints
-                .iter()
-                .filter_map(|name| endpoints.phone_of_endpoint(name)),
-        );
+        self.know_endpoints(&snapshot.endpoints, endpoints);
         for info in &snapshot.channels {
             self.see(info, endpoints);
         }
@@ -249,6 +250,13 @@ impl Topology {
                 channel.holding = old.holding && unmoved && old.resumes_at.is_none();
                 channel.departed = old.departed && (unmoved || channel.bridge.is_none());
             }
+        }
+    }
+
+    /// Takes in the names of all endpoints.
+    pub(super) fn know_endpoints(&mut self, names: &[String], endpoints: &EndpointMap) {
+        for phone in names.iter().filter_map(|name| endpoints.phone_of_endpoint(name)) {
+            note_inside(&mut self.inside, &phone);
         }
     }
 
@@ -432,10 +440,8 @@ fn note_local(locals: &mut BTreeMap<String, LocalPair>, who: &Who, id: &ChannelI
     }
 }
 
-fn note_inside(inside: &mut BTreeSet<Phone>, who: &Who) {
-    if let Who::Inside(phone) = who
-        && !inside.contains(phone)
-    {
+fn note_inside(inside: &mut BTreeSet<Phone>, phone: &Phone) {
+    if inside.len() < INSIDE_MAX && !inside.contains(phone) {
         inside.insert(phone.clone());
     }
 }

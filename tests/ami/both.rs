@@ -1,6 +1,8 @@
 //! One Asterisk over both interfaces: either may be lost without a word.
 
-use callrelay::asterisk::{Both, ami, ari};
+use std::time::Duration;
+
+use callrelay::asterisk::{Both, Renewal, Tuning, ami, ari};
 use callrelay::clock::Clock;
 use callrelay::config;
 use callrelay::model::PbxName;
@@ -8,13 +10,19 @@ use callrelay::pbx::{PbxNews, PbxReport};
 use callrelay::tracker::event::PbxEvent;
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::connector::{CALM, install_crypto, within};
 use crate::fake::FakeAmi;
 use crate::fake_ari::{FakeAri, PASSWORD, USERNAME};
 
-/// Hears both.
+/// Hears both, calmly.
 fn hear(rest: &FakeAri, manager: &FakeAmi) -> mpsc::Receiver<PbxReport> {
+    hear_tuned(rest, manager, CALM).0
+}
+
+/// Hears both.
+fn hear_tuned(rest: &FakeAri, manager: &FakeAmi, tuning: Tuning) -> (mpsc::Receiver<PbxReport>, Renewal) {
     install_crypto();
     let (pbx, clock) = (PbxName::new("main"), Clock::start());
     let account = config::Ari {
@@ -23,11 +31,23 @@ fn hear(rest: &FakeAri, manager: &FakeAmi) -> mpsc::Receiver<PbxReport> {
         password: PASSWORD.into(),
         app: "callrelay".to_owned(),
     };
-    let rest = ari::connector(pbx.clone(), account, clock).with_tuning(CALM);
-    let manager = ami::connector(pbx, manager.settings(), clock).with_tuning(CALM);
+    let rest = ari::connector(pbx.clone(), account, clock).with_tuning(tuning);
+    let manager = ami::connector(pbx, manager.settings(), clock).with_tuning(tuning);
     let (sender, reports) = mpsc::channel(64);
-    tokio::spawn(Both::new(rest, manager, clock).run(sender));
-    reports
+    let both = Both::new(rest, manager, clock);
+    let renewal = both.renewal();
+    tokio::spawn(both.run(sender));
+    (reports, renewal)
+}
+
+/// The next news but comparisons.
+async fn news_but_comparisons(reports: &mut mpsc::Receiver<PbxReport>) -> PbxNews {
+    loop {
+        let news = news(reports).await;
+        if !matches!(news, PbxNews::Compared { .. }) {
+            return news;
+        }
+    }
 }
 
 async fn news(reports: &mut mpsc::Receiver<PbxReport>) -> PbxNews {
@@ -61,7 +81,7 @@ async fn what_both_say_is_told_once_and_what_one_says_at_once() {
     let mut reports = hear(&rest, &manager);
     assert!(matches!(news(&mut reports).await, PbxNews::Known { .. }));
     let (ari, ami) = (rest.socket().await, manager.connection().await);
-    manager.actions_until("IAXpeerlist").await;
+    manager.actions_until("DeviceStateList").await;
     for id in ["1.1", "1.2", "1.3"] {
         ari.event(&hold_of_ari(id)).await;
         ami.says(&hold_of_manager(id)).await;
@@ -83,7 +103,7 @@ async fn only_when_both_are_lost_is_the_pbx_out_of_sight() {
     let mut reports = hear(&rest, &manager);
     assert!(matches!(news(&mut reports).await, PbxNews::Known { .. }));
     let (ari, ami) = (rest.socket().await, manager.connection().await);
-    manager.actions_until("IAXpeerlist").await;
+    manager.actions_until("DeviceStateList").await;
     // One is lost and comes back, and nobody hears of it; the other one goes on.
     ari.cut();
     let again = rest.socket().await;
@@ -100,10 +120,95 @@ async fn only_when_both_are_lost_is_the_pbx_out_of_sight() {
         // Why it cannot connect is told when the reason changes.
         match news(&mut reports).await {
             PbxNews::Known { .. } => break,
-            PbxNews::Lost { .. } => {}
+            PbxNews::Lost { .. } | PbxNews::Endpoints(_) => {}
             other @ (PbxNews::Event(_) | PbxNews::AtOnce(_) | PbxNews::Compared { .. }) => {
                 panic!("{other:?}")
             }
         }
     }
+}
+
+#[tokio::test]
+async fn asked_to_connect_anew_they_do_so_one_after_the_other() {
+    let (mut rest, mut manager) = (FakeAri::start().await, FakeAmi::start().await);
+    let (mut reports, renewal) = hear_tuned(&rest, &manager, CALM);
+    assert!(matches!(news(&mut reports).await, PbxNews::Known { .. }));
+    let (ari, ami) = (rest.socket().await, manager.connection().await);
+    ari.event(&hold_of_ari("0.1")).await;
+    assert_eq!(held(&mut reports).await, "0.1");
+    ami.says(&hold_of_manager("0.2")).await;
+    assert_eq!(held(&mut reports).await, "0.2");
+    rest.hold("GET /channels");
+    renewal.ask();
+    let again = rest.socket().await;
+    rest.until_asked("GET /channels", 2).await;
+    assert!(manager.no_connection());
+    rest.release("GET /channels");
+    let _ami = manager.connection().await;
+    // Nobody was told of it.
+    again.event(&hold_of_ari("1.1")).await;
+    assert_eq!(held(&mut reports).await, "1.1");
+}
+
+#[tokio::test]
+async fn if_one_was_dead_before_the_other_came_back_what_is_known_is_not_trusted() {
+    let (mut rest, mut manager) = (FakeAri::start().await, FakeAmi::start().await);
+    let impatient = Tuning {
+        ping_every: Duration::from_millis(100),
+        silence_max: Duration::from_secs(2),
+        ..CALM
+    };
+    let (mut reports, _) = hear_tuned(&rest, &manager, impatient);
+    assert!(matches!(news(&mut reports).await, PbxNews::Known { .. }));
+    let (ari, ami) = (rest.socket().await, manager.connection().await);
+    manager.actions_until("Ping").await;
+    ami.plays_dead().await;
+    ari.cut();
+    let _ari = rest.socket().await;
+    assert_eq!(
+        told_lost(news(&mut reports).await),
+        "for a while the PBX was heard over neither of its interfaces"
+    );
+    assert!(matches!(news(&mut reports).await, PbxNews::Known { .. }));
+}
+
+fn told_lost(news: PbxNews) -> String {
+    let PbxNews::Lost { reason, .. } = news else {
+        panic!("not lost: {news:?}");
+    };
+    reason
+}
+
+#[tokio::test]
+async fn one_that_leaves_out_everything_connects_anew_and_nobody_hears_of_it() {
+    let (mut rest, mut manager) = (FakeAri::start().await, FakeAmi::start().await);
+    let eager = Tuning {
+        compare_every: Duration::from_millis(50),
+        ..CALM
+    };
+    let (mut reports, _) = hear_tuned(&rest, &manager, eager);
+    assert!(matches!(news(&mut reports).await, PbxNews::Known { .. }));
+    let (ari, _ami) = (rest.socket().await, manager.connection().await);
+    manager.actions_until("DeviceStateList").await;
+    // It is said until it is missed, since nothing counts that happened just after the two connected.
+    let mut number = 0;
+    let again = loop {
+        number += 1;
+        let id = format!("1.{number}");
+        ari.event(&hold_of_ari(&id)).await;
+        let told = news_but_comparisons(&mut reports).await;
+        assert!(
+            matches!(&told, PbxNews::Event(PbxEvent::Hold(channel)) if channel.id.as_str() == id),
+            "{told:?}"
+        );
+        if let Ok(again) = timeout(Duration::from_millis(100), manager.connection()).await {
+            break again;
+        }
+    };
+    again.says(&hold_of_manager("2.1")).await;
+    let told = news_but_comparisons(&mut reports).await;
+    assert!(
+        matches!(&told, PbxNews::Event(PbxEvent::Hold(channel)) if channel.id.as_str() == "2.1"),
+        "{told:?}"
+    );
 }

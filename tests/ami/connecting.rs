@@ -37,6 +37,16 @@ async fn everything_that_is_there_is_known_and_then_what_happened_meanwhile() {
     );
     fake.lists("PJSIPShowEndpoints", &["ObjectName: 1001", "ObjectName: trunk"]);
     fake.lists("SIPpeers", &["ObjectName: old"]);
+    fake.lists(
+        "DeviceStateList",
+        &[
+            "Device: PJSIP/1001\nState: INUSE",
+            "Device: SCCP/1009\nState: NOT_INUSE",
+            "Device: Queue:support_pause_Local/1003@phones/n\nState: NOT_INUSE",
+            "Device: Local/1003@phones\nState: NOT_INUSE",
+            "Device: confbridge:800\nState: INUSE",
+        ],
+    );
     fake.says_before(
         "BridgeList",
         &format!(
@@ -67,7 +77,7 @@ async fn everything_that_is_there_is_known_and_then_what_happened_meanwhile() {
         snapshot.bridges,
         [(bridge, vec![ChannelId::new("1.1"), ChannelId::new("1.2")])]
     );
-    assert_eq!(snapshot.endpoints, ["1001", "trunk", "old"]);
+    assert_eq!(snapshot.endpoints, ["1001", "1009", "old", "trunk"]);
     assert!(
         matches!(meanwhile.as_slice(), [PbxEvent::Hold(_)]),
         "{meanwhile:?}"
@@ -80,23 +90,22 @@ async fn the_password_is_not_sent_and_only_events_of_calls_are_asked_for() {
     let mut fake = FakeAmi::start().await;
     let mut running = fake.heard(CALM);
     running.known().await;
-    let actions = fake.actions_until("IAXpeerlist").await;
+    let actions = fake.actions_until("DeviceStateList").await;
     assert_eq!(
         actions,
         [
             "Challenge, AuthType: MD5",
             "Login, AuthType: MD5, Username: callrelay, Events: call",
-            "Filter, Operation: Add, Filter: !Event: DeviceStateChange",
-            "Filter, Operation: Add, Filter: !Event: ExtensionStatus",
-            "Filter, Operation: Add, Filter: !Event: MusicOnHoldStart",
-            "Filter, Operation: Add, Filter: !Event: MusicOnHoldStop",
-            "Filter, Operation: Add, Filter: !Event: PresenceStateChange",
-            "Filter, Operation: Add, Filter: !Event: QueueMemberStatus",
+            "Filter, Operation: Add, Filter: !^Event: DeviceStateChange",
+            "Filter, Operation: Add, Filter: !^Event: ExtensionStatus",
+            "Filter, Operation: Add, Filter: !^Event: MusicOnHold",
+            "Filter, Operation: Add, Filter: !^Event: PresenceStateChange",
             "CoreShowChannels",
             "BridgeList",
             "PJSIPShowEndpoints",
             "SIPpeers",
             "IAXpeerlist",
+            "DeviceStateList",
         ]
     );
 }

@@ -152,6 +152,11 @@ impl FakeAmi {
         within(self.connections.recv()).await.unwrap()
     }
 
+    /// Whether nobody has connected to it since.
+    pub(crate) fn no_connection(&mut self) -> bool {
+        self.connections.try_recv().is_err()
+    }
+
     /// All actions so far, without their ids; waits until this one is among them.
     pub(crate) async fn actions_until(&mut self, action: &str) -> Vec<String> {
         let there = self

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use callrelay::asterisk::Tuning;
+use callrelay::pbx::PbxNews;
 use callrelay::tracker::event::PbxEvent;
 
 use crate::connector::CALM;
@@ -91,4 +92,21 @@ async fn what_was_said_before_an_answer_is_told_before_it() {
         assert_eq!(channel.id.as_str(), id.to_string());
     }
     running.compared().await;
+}
+
+#[tokio::test]
+async fn whoever_has_no_endpoints_is_asked_for_them_again() {
+    let fake = FakeAmi::start().await;
+    let eager = Tuning {
+        compare_every: Duration::from_millis(5),
+        ..CALM
+    };
+    let mut running = fake.heard(eager);
+    let (snapshot, _) = running.known().await;
+    assert_eq!(snapshot.endpoints, Vec::<String>::new());
+    fake.lists("DeviceStateList", &["Device: PJSIP/1001\nState: UNAVAILABLE"]);
+    assert_eq!(
+        running.news_but_comparisons().await,
+        PbxNews::Endpoints(vec!["1001".to_owned()])
+    );
 }

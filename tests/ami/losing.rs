@@ -54,7 +54,7 @@ async fn a_manager_that_answers_no_questions_is_given_up() {
     let mut running = fake.heard(tuning);
     running.known().await;
     fake.ignores("CoreShowChannels");
-    let PbxNews::Lost { reason } = running.news_but_comparisons().await else {
+    let PbxNews::Lost { reason, .. } = running.news_but_comparisons().await else {
         panic!("not lost");
     };
     assert_eq!(
@@ -100,13 +100,16 @@ async fn more_than_can_wait_ends_the_connection() {
     let mut events = 0;
     let reason = loop {
         let news = running.news().await;
-        if let PbxNews::Lost { reason } = news {
+        if let PbxNews::Lost { reason, .. } = news {
             break reason;
         }
         assert!(matches!(news, PbxNews::Event(_)), "{news:?}");
         events += 1;
     };
-    assert_eq!(reason, "more than 8 messages were waiting to be translated");
+    assert_eq!(
+        reason,
+        "more than 8 messages, or 67108864 bytes, were waiting to be translated"
+    );
     assert!((8..200).contains(&events), "{events}");
     assert_eq!(running.counters.overflows(), 1);
 }
@@ -128,7 +131,8 @@ async fn whoever_misses_events_has_it_connect_anew() {
     running.renewal.ask();
     assert_eq!(
         running.lost().await,
-        "Asterisk keeps leaving out events; it may have forgotten the subscription"
+        "Asterisk keeps leaving out events; it may have forgotten the subscription of ARI, or the account of AMI has no \
+         `read = call`"
     );
     running.known().await;
     assert_eq!(running.counters.renewals(), 1);

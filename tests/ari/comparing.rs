@@ -21,6 +21,8 @@ const EAGER: Tuning = Tuning {
 #[tokio::test]
 async fn channels_and_bridges_are_asked_for_again_and_again() {
     let fake = FakeAri::start().await;
+    let phone = json!([{"technology": "PJSIP", "resource": "1001", "channel_ids": []}]);
+    fake.answer("GET /endpoints", 200, &phone);
     let mut running = start(settings(&fake), EAGER, 16);
     running.known().await;
     fake.answer("GET /channels", 200, &json!([channel("1.1", "1001")]));
@@ -155,7 +157,7 @@ async fn a_connection_on_which_no_question_is_answered_is_lost() {
     let socket = fake.socket().await;
     running.known().await;
     fake.hold("GET /channels");
-    let PbxNews::Lost { reason } = running.news_but_comparisons().await else {
+    let PbxNews::Lost { reason, .. } = running.news_but_comparisons().await else {
         panic!("not lost");
     };
     assert_eq!(
@@ -177,7 +179,8 @@ async fn a_connection_is_made_anew_on_request_and_not_too_often() {
     running.renewal.ask();
     assert_eq!(
         running.lost().await,
-        "Asterisk keeps leaving out events; it may have forgotten the subscription"
+        "Asterisk keeps leaving out events; it may have forgotten the subscription of ARI, or the account of AMI has no \
+         `read = call`"
     );
     assert!(within(socket.until_ended()).await, "left without a farewell");
     running.known().await;
@@ -188,4 +191,18 @@ async fn a_connection_is_made_anew_on_request_and_not_too_often() {
     socket.event(&hold("1.1")).await;
     assert_eq!(held(&running.event().await), "1.1");
     assert_eq!((running.counters.renewals(), running.counters.losses()), (1, 1));
+}
+
+#[tokio::test]
+async fn whoever_has_no_endpoints_is_asked_for_them_again() {
+    let fake = FakeAri::start().await;
+    let mut running = start(settings(&fake), EAGER, 16);
+    let (snapshot, _) = running.known().await;
+    assert_eq!(snapshot.endpoints, Vec::<String>::new());
+    let phone = json!([{"technology": "PJSIP", "resource": "1001", "channel_ids": []}]);
+    fake.answer("GET /endpoints", 200, &phone);
+    assert_eq!(
+        running.news_but_comparisons().await,
+        PbxNews::Endpoints(vec!["1001".to_owned()])
+    );
 }

@@ -161,13 +161,19 @@ async fn too_many_waiting_messages_give_the_connection_up_and_are_counted() {
                 assert_eq!(held(&event), format!("1.{told}"), "an event is missing");
                 told += 1;
             }
-            PbxNews::Lost { reason } => break reason,
-            other @ (PbxNews::AtOnce(_) | PbxNews::Known { .. } | PbxNews::Compared { .. }) => {
+            PbxNews::Lost { reason, .. } => break reason,
+            other @ (PbxNews::AtOnce(_)
+            | PbxNews::Known { .. }
+            | PbxNews::Compared { .. }
+            | PbxNews::Endpoints(_)) => {
                 panic!("known before it was lost: {other:?}")
             }
         }
     };
-    assert_eq!(reason, "more than 8 messages were waiting to be translated");
+    assert_eq!(
+        reason,
+        "more than 8 messages, or 67108864 bytes, were waiting to be translated"
+    );
     assert!((8..100).contains(&told), "{told}");
     running.known().await;
     assert_eq!(running.counters.overflows(), 1);

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use callrelay::asterisk::merge::{Disagreement, Merger, Side};
 use callrelay::asterisk::{ami, ari, recording};
-use callrelay::model::{Moment, Phone};
+use callrelay::model::{BridgeId, ChannelId, Moment, Phone};
+use callrelay::tracker::event::{ChannelInfo, ChannelState, NumberAndName};
 use callrelay::tracker::{Conclusion, Patience, PbxEvent, Tracker, What};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -138,7 +139,7 @@ fn whichever_is_ahead_everything_is_told_once() {
     let wrong = wrong_scenes(|all, _| {
         let mut merger = Merger::default();
         for side in Side::BOTH {
-            merger.connects(side, Moment::default());
+            merger.connects(side, Moment::default(), Moment::default());
         }
         let last = all.last().map(|(at, ..)| *at).unwrap_or_default();
         let events = all
@@ -161,7 +162,7 @@ fn one_of_them_may_be_cut_off_and_come_back_at_any_moment() {
         let until = random.random_range(from..=all.len());
         let mut merger = Merger::default();
         for side in Side::BOTH {
-            merger.connects(side, Moment::default());
+            merger.connects(side, Moment::default(), Moment::default());
         }
         let last = all.last().map(|(at, ..)| *at).unwrap_or_default();
         let mut events = Vec::new();
@@ -174,7 +175,7 @@ fn one_of_them_may_be_cut_off_and_come_back_at_any_moment() {
                 events.extend(news.into_iter().map(|event| (at, event)));
             }
             if index == until {
-                merger.connects(cut, at);
+                merger.connects(cut, at, at);
             }
             if side == cut && (from..until).contains(&index) {
                 continue;
@@ -195,7 +196,7 @@ fn what_only_one_of_them_says_is_told_and_counts_as_a_disagreement() {
     let scene = "plain/either_side_may_hang_up";
     let mut merger = Merger::default();
     for side in Side::BOTH {
-        merger.connects(side, Moment::default());
+        merger.connects(side, Moment::default(), Moment::default());
     }
     let mut random = StdRng::seed_from_u64(0);
     let all = both(scene, &mut random);
@@ -228,7 +229,7 @@ fn what_only_one_of_them_says_is_told_and_counts_as_a_disagreement() {
 fn what_one_of_them_said_and_nobody_has_heard_yet_is_not_missing() {
     let mut merger = Merger::default();
     for side in Side::BOTH {
-        merger.connects(side, Moment::default());
+        merger.connects(side, Moment::default(), Moment::default());
     }
     let mut random = StdRng::seed_from_u64(0);
     let all = both("hold/who_holds_hangs_up", &mut random);
@@ -245,4 +246,148 @@ fn what_one_of_them_said_and_nobody_has_heard_yet_is_not_missing() {
         assert_eq!(merger.hear(side, at, event), []);
     }
     assert_eq!(settled(&mut merger, last + Duration::from_secs(31)), []);
+}
+
+/// A moment of the small stories below, in milliseconds.
+fn at(millis: u64) -> Moment {
+    Moment::from_micros(millis * 1_000)
+}
+
+fn channel() -> ChannelInfo {
+    ChannelInfo {
+        id: ChannelId::new("1.1"),
+        name: "PJSIP/1001-00000001".to_owned(),
+        state: ChannelState::Up,
+        caller: NumberAndName::default(),
+        connected: NumberAndName::default(),
+        app_name: String::new(),
+        app_data: String::new(),
+        protocol_id: String::new(),
+    }
+}
+
+/// The channel holds.
+fn held() -> PbxEvent {
+    PbxEvent::Hold(channel())
+}
+
+/// And holds no more.
+fn resumed() -> PbxEvent {
+    PbxEvent::Unhold(channel())
+}
+
+/// ARI is connected from the beginning, and AMI is not.
+fn over_ari() -> Merger {
+    let mut merger = Merger::default();
+    merger.connects(Side::Ari, at(0), at(0));
+    merger
+}
+
+#[test]
+fn what_one_heard_while_it_was_connecting_slowly_is_no_news_when_the_other_one_told_it() {
+    let mut merger = over_ari();
+    assert_eq!(merger.hear(Side::Ari, at(10_200), held()), [held()]);
+    // It hears since 10 s, and has compared at 13 s.
+    merger.connects(Side::Ami, at(10_000), at(13_000));
+    assert_eq!(merger.hear(Side::Ami, at(10_210), held()), []);
+    assert_eq!(merger.hear(Side::Ari, at(13_200), resumed()), [resumed()]);
+    assert_eq!(merger.hear(Side::Ami, at(13_210), resumed()), []);
+    assert_eq!(merger.release(at(13_500)), []);
+    // From now on either may be the first.
+    assert_eq!(merger.hear(Side::Ami, at(15_000), held()), [held()]);
+    assert_eq!(merger.hear(Side::Ari, at(15_010), held()), []);
+    assert_eq!(merger.hear(Side::Ari, at(16_000), resumed()), [resumed()]);
+    assert_eq!(merger.hear(Side::Ami, at(16_010), resumed()), []);
+}
+
+#[test]
+fn what_one_heard_before_the_other_one_did_is_in_the_picture_of_that() {
+    let mut merger = Merger::default();
+    merger.connects(Side::Ari, at(1_000), at(2_000));
+    assert_eq!(merger.hear(Side::Ari, at(1_500), resumed()), [resumed()]);
+    // It heard the hold, of which ARI's picture came afterwards.
+    merger.connects(Side::Ami, at(0), at(2_200));
+    assert_eq!(merger.hear(Side::Ami, at(200), held()), []);
+    assert_eq!(merger.hear(Side::Ami, at(1_510), resumed()), []);
+    assert_eq!(merger.release(at(2_700)), []);
+}
+
+#[test]
+fn what_one_says_as_it_comes_back_is_told_if_the_other_one_is_dead() {
+    for other_is_noticed in [false, true] {
+        let mut merger = over_ari();
+        assert_eq!(merger.hear(Side::Ari, at(9_000), held()), [held()]);
+        merger.connects(Side::Ami, at(10_000), at(10_100));
+        assert_eq!(merger.hear(Side::Ami, at(10_200), resumed()), []);
+        let news = if other_is_noticed {
+            merger.loses(Side::Ari)
+        } else {
+            merger.release(at(10_600))
+        };
+        assert_eq!(news, [resumed()]);
+    }
+}
+
+#[test]
+fn what_both_are_about_to_say_as_one_comes_back_is_told_once() {
+    for first in Side::BOTH {
+        let mut merger = over_ari();
+        merger.connects(Side::Ami, at(10_000), at(10_100));
+        merger.heard_until(Side::Ari, at(10_590));
+        let mut told = merger.hear(first, at(10_590), held());
+        told.extend(merger.release(at(10_600)));
+        told.extend(merger.hear(first.other(), at(10_700), held()));
+        assert_eq!(told, [held()], "{first:?} is the first");
+        // And neither is behind.
+        assert_eq!(merger.hear(first, at(12_000), held()), [held()]);
+    }
+}
+
+#[test]
+fn what_comes_after_it_was_given_up_is_no_news() {
+    let mut merger = over_ari();
+    merger.connects(Side::Ami, at(0), at(0));
+    assert_eq!(merger.release(at(500)), []);
+    assert_eq!(merger.hear(Side::Ami, at(10_000), held()), [held()]);
+    assert_eq!(merger.hear(Side::Ami, at(11_000), resumed()), [resumed()]);
+    merger.heard_until(Side::Ari, at(16_500));
+    let missed = |what: &str| Disagreement {
+        said_by: Side::Ami,
+        of: "channel 1.1".to_owned(),
+        what: what.to_owned(),
+        instead: None,
+    };
+    assert_eq!(
+        merger.settle(at(16_500)),
+        [missed("holds"), missed("holds no more")]
+    );
+    // A connection that stalled says it all the same, and is not a step behind for ever.
+    assert_eq!(merger.hear(Side::Ari, at(17_000), held()), []);
+    assert_eq!(merger.hear(Side::Ari, at(17_000), resumed()), []);
+    assert_eq!(merger.hear(Side::Ari, at(20_000), held()), [held()]);
+    assert_eq!(merger.hear(Side::Ami, at(20_010), held()), []);
+    assert_eq!(settled(&mut merger, at(60_000)), []);
+}
+
+#[test]
+fn what_is_over_is_forgotten_and_what_is_too_much_is_not_remembered() {
+    let mut merger = over_ari();
+    let of_channel = |number: u32| PbxEvent::BlindTransfer {
+        transferer: channel(),
+        transferee: None,
+        exten: number.to_string(),
+        success: false,
+    };
+    for number in 0..10_000 {
+        let event = of_channel(number);
+        assert_eq!(merger.hear(Side::Ari, at(1_000), event.clone()), [event]);
+    }
+    for number in 0..200_000 {
+        let gone = PbxEvent::BridgeGone(BridgeId::new(number.to_string()));
+        assert_eq!(merger.hear(Side::Ari, at(1_000), gone.clone()), [gone]);
+    }
+    let (of_channel, of_bridges) = (1 + 1_024, 2 * 131_071);
+    assert_eq!(merger.remembered(), of_channel + of_bridges);
+    merger.settle(at(120_000));
+    assert_eq!(merger.remembered(), 1, "the channel is not gone");
 }

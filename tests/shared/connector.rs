@@ -27,6 +27,7 @@ pub(crate) const CALM: Tuning = Tuning {
     compare_every: PATIENCE,
     compare_rest_per_work: 0,
     compare_failures_max: 3,
+    endpoints_every: PATIENCE,
     renew_min: PATIENCE,
     renew_max: PATIENCE,
     queue_max: 65_536,
@@ -85,16 +86,19 @@ impl Running {
     /// The next news, which has to be a snapshot.
     pub(crate) async fn known(&mut self) -> (Snapshot, Vec<PbxEvent>) {
         let news = self.news().await;
-        let PbxNews::Known { snapshot, meanwhile } = news.clone() else {
+        let PbxNews::Known {
+            snapshot, meanwhile, ..
+        } = news.clone()
+        else {
             panic!("not known: {news:?}");
         };
-        (snapshot, meanwhile)
+        (snapshot, meanwhile.into_iter().map(|(_, event)| event).collect())
     }
 
     /// The next news, which has to be a loss.
     pub(crate) async fn lost(&mut self) -> String {
         let news = self.news().await;
-        let PbxNews::Lost { reason } = news.clone() else {
+        let PbxNews::Lost { reason, .. } = news.clone() else {
             panic!("not lost: {news:?}");
         };
         reason

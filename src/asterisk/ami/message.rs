@@ -4,6 +4,8 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::asterisk::interface::Weigh;
+
 /// A response, an event, or an entry of a list: `Name: value` a line, in order.
 ///
 /// See <https://docs.asterisk.org/Configuration/Interfaces/Asterisk-Manager-Interface-AMI/AMI-v2-Specification/>.
@@ -55,9 +57,25 @@ impl Message {
         self.fields.push((name.into(), value.into()));
     }
 
+    /// How much memory it takes, about: each text is a block of its own.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        const BLOCK: usize = 16;
+        let of_field = |(name, value): &(String, String)| {
+            size_of::<(String, String)>() + name.capacity() + value.capacity() + 2 * BLOCK
+        };
+        size_of::<Self>() + self.fields.iter().map(of_field).sum::<usize>()
+    }
+
     fn find(&self, is_it: impl Fn(&str) -> bool) -> &str {
         let found = self.fields.iter().find(|(name, _)| is_it(name));
         found.map_or("", |(_, value)| value)
+    }
+}
+
+impl Weigh for Message {
+    fn bytes(&self) -> usize {
+        self.bytes()
     }
 }
 

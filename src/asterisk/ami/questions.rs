@@ -6,10 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use super::message::Message;
-use crate::asterisk::loss::Loss;
-
-/// Entries of one list at the most: channels, bridges or endpoints.
-const ENTRIES_MAX: usize = 200_000;
+use crate::asterisk::loss::{ANSWER_BYTES_MAX, Loss};
 
 /// Something to ask.
 #[derive(Debug)]
@@ -72,6 +69,7 @@ struct Pending {
     action: &'static str,
     is_list: bool,
     entries: Vec<Message>,
+    bytes: usize,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -89,6 +87,7 @@ impl Desk {
             action: question.action,
             is_list: question.is_list,
             entries: Vec::new(),
+            bytes: 0,
             answer,
         });
         Ok((text, answered))
@@ -133,7 +132,8 @@ impl Desk {
             let _ = pending.answer.send(outcome);
             return Ok(None);
         }
-        if pending.entries.len() >= ENTRIES_MAX {
+        pending.bytes += message.bytes();
+        if pending.bytes > ANSWER_BYTES_MAX {
             return Err(Loss::AnswerTooLarge {
                 request: pending.action,
             });

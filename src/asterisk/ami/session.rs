@@ -7,7 +7,6 @@
 //! See <https://docs.asterisk.org/Configuration/Interfaces/Asterisk-Manager-Interface-AMI/>.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use md5::{Digest as _, Md5};
@@ -16,7 +15,6 @@ use tokio::io::{
     AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
 };
 use tokio::io::{ReadHalf, WriteHalf};
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
@@ -25,8 +23,7 @@ use super::decoder::Decoder;
 use super::message::Message;
 use super::questions::{Desk, Question};
 use super::transport::{self, Socket};
-use crate::asterisk::inbox::Inbox;
-use crate::asterisk::interface::Heard;
+use crate::asterisk::inbox::{Inbox, Intake};
 use crate::asterisk::loss::Loss;
 use crate::asterisk::tuning::Tuning;
 use crate::clock::Clock;
@@ -43,14 +40,12 @@ const WRITES_MAX: usize = 16;
 /// How long a farewell may take.
 const FAREWELL_MAX: Duration = Duration::from_secs(1);
 
-/// Events of the class `call` that say nothing about who talks to whom.
-const UNWANTED: [&str; 6] = [
+/// How the events of the class `call` begin that say nothing about who talks to whom.
+const UNWANTED: [&str; 4] = [
     "DeviceStateChange",
     "ExtensionStatus",
-    "MusicOnHoldStart",
-    "MusicOnHoldStop",
+    "MusicOnHold",
     "PresenceStateChange",
-    "QueueMemberStatus",
 ];
 
 /// An open connection, logged in. Dropping it closes it in the background.
@@ -92,9 +87,7 @@ impl Session {
                 });
             }
         };
-        let (queue, events) = mpsc::channel(tuning.queue_max);
         let (writes, to_write) = mpsc::channel(WRITES_MAX);
-        let (open, closing) = oneshot::channel();
         let desk = Arc::new(Desk::default());
         let questioner = Arc::new(Questioner {
             desk: Arc::clone(&desk),
@@ -102,17 +95,17 @@ impl Session {
             wait: tuning.request_max,
             turn: Mutex::default(),
         });
-        let line = Line {
-            queue,
-            desk,
-            clock,
-            tuning: *tuning,
-        };
-        let task = tokio::spawn(line.serve(socket, to_write, closing));
-        let mut session = Self {
-            events: Inbox::new(events, task, open),
-            questioner,
-        };
+        let tuning = *tuning;
+        let events = Inbox::spawn(tuning.queue_max, clock, |intake, closing| {
+            let line = Line {
+                intake,
+                desk,
+                clock,
+                tuning,
+            };
+            line.serve(socket, to_write, closing)
+        });
+        let mut session = Self { events, questioner };
         match session.log_in(ami, classes).await {
             Ok(()) => Ok(session),
             // What became of the connection says more than that nobody answered.
@@ -131,6 +124,11 @@ impl Session {
         self.events.waiting_count()
     }
 
+    /// When anything was last read.
+    pub(super) fn heard_until(&self) -> Moment {
+        self.events.heard_until()
+    }
+
     pub(super) const fn questioner(&self) -> &Arc<Questioner> {
         &self.questioner
     }
@@ -147,7 +145,8 @@ impl Session {
         let challenge = challenge
             .first()
             .map(|answer| answer.get("Challenge"))
-            .unwrap_or_default();
+            .filter(|challenge| !challenge.is_empty());
+        let challenge = challenge.ok_or(Loss::NoManager)?;
         let mut digest = Md5::new();
         digest.update(challenge);
         digest.update(ami.password.expose_secret());
@@ -177,7 +176,8 @@ impl Questioner {
         for kind in UNWANTED {
             let fields = vec![
                 ("Operation", "Add".to_owned()),
-                ("Filter", format!("!Event: {kind}")),
+                // A filter sees the whole text, in which a caller's name stands too: only its beginning counts.
+                ("Filter", format!("!^Event: {kind}")),
             ];
             if let Err(reason) = self.ask(Question::plain("Filter", fields)).await {
                 debug!(%reason, "Asterisk does not filter events");
@@ -222,7 +222,7 @@ async fn read_greeting(socket: &mut BufReader<Socket>) -> Result<(), Loss> {
 
 /// What the task works with.
 struct Line {
-    queue: mpsc::Sender<Heard<Message>>,
+    intake: Intake<Message>,
     desk: Arc<Desk>,
     clock: Clock,
     tuning: Tuning,
@@ -236,12 +236,11 @@ impl Line {
         to_write: mpsc::Receiver<Vec<u8>>,
         closing: oneshot::Receiver<()>,
     ) -> Loss {
-        let heard = AtomicU64::new(self.clock.now().as_micros());
         let (reading, mut writing) = tokio::io::split(socket);
         let loss = tokio::select! {
             biased;
-            loss = self.read(reading, &heard) => loss,
-            loss = self.write(&mut writing, to_write, &heard) => loss,
+            loss = self.read(reading) => loss,
+            loss = self.write(&mut writing, to_write) => loss,
             _ = closing => {
                 let farewell = writing.write_all(b"Action: Logoff\r\n\r\n");
                 let _ = timeout(FAREWELL_MAX, farewell).await;
@@ -253,17 +252,20 @@ impl Line {
         loss
     }
 
-    async fn read(&self, mut socket: ReadHalf<impl AsyncRead + AsyncWrite>, heard: &AtomicU64) -> Loss {
+    async fn read(&self, mut socket: ReadHalf<impl AsyncRead + AsyncWrite>) -> Loss {
         let mut decoder = Decoder::default();
         let mut bytes = vec![0; READ_BYTES];
         loop {
             let count = match socket.read(&mut bytes).await {
-                Ok(0) => return Loss::Closed,
+                Ok(0) => {
+                    // It was there until now: the end of what it says comes after all the rest.
+                    self.intake.hears();
+                    return Loss::Closed;
+                }
                 Ok(count) => count,
                 Err(error) => return error.into(),
             };
-            let at = self.clock.now();
-            heard.store(at.as_micros(), Relaxed);
+            let at = self.intake.hears();
             let mut loss = None;
             let outcome = decoder.decode(&bytes[..count], |message| {
                 if loss.is_none() {
@@ -286,12 +288,7 @@ impl Line {
         if word.event().is_empty() {
             return Ok(());
         }
-        self.queue
-            .try_send(Heard { at, word })
-            .map_err(|error| match error {
-                TrySendError::Full(_) => Loss::Overflow(self.queue.max_capacity()),
-                TrySendError::Closed(_) => Loss::Closed,
-            })
+        self.intake.put(at, word)
     }
 
     /// Writes what is asked, pings, and gives up when nothing comes: a connection whose other end vanished looks open.
@@ -299,13 +296,12 @@ impl Line {
         &self,
         socket: &mut WriteHalf<impl AsyncRead + AsyncWrite>,
         mut to_write: mpsc::Receiver<Vec<u8>>,
-        heard: &AtomicU64,
     ) -> Loss {
         let tuning = &self.tuning;
         let mut next_ping = self.clock.now() + tuning.ping_every;
         loop {
             let now = self.clock.now();
-            let silent_at = Moment::from_micros(heard.load(Relaxed)) + tuning.silence_max;
+            let silent_at = self.intake.heard_until() + tuning.silence_max;
             if now >= silent_at {
                 return Loss::Silent(tuning.silence_max);
             }

@@ -251,10 +251,10 @@ impl Translator {
 /// The one `Result` of a transfer that was carried out.
 const SUCCESS: &str = "Success";
 
-/// What the lists of `CoreShowChannels`, `BridgeList` and of the endpoints say, and how many of their entries could not
-/// be used and were left out.
+/// What the lists of `CoreShowChannels` and `BridgeList` say, and how many of their entries could not be used and were
+/// left out.
 #[must_use]
-pub fn snapshot(channels: &[Message], bridges: &[Message], endpoints: &[Message]) -> (Snapshot, usize) {
+pub fn snapshot(channels: &[Message], bridges: &[Message]) -> (Snapshot, usize) {
     let mut snapshot = Snapshot::default();
     let mut inside: BTreeMap<&str, Vec<ChannelId>> = BTreeMap::new();
     for entry in channels {
@@ -275,15 +275,25 @@ pub fn snapshot(channels: &[Message], bridges: &[Message], endpoints: &[Message]
             snapshot.bridges.push((info, members));
         }
     }
-    // `PJSIPShowEndpoints` names them so, and `SIPpeers` and `IAXpeers` in the other way.
-    let names = endpoints.iter().filter_map(|entry| {
-        let names = [entry.get("ObjectName"), entry.get("ObjectUserName")];
-        names.into_iter().find(|name| !name.is_empty()).map(str::to_owned)
+    let used = snapshot.channels.len() + snapshot.bridges.len();
+    (snapshot, channels.len() + bridges.len() - used)
+}
+
+/// The endpoint that an entry of a list names. `DeviceStateList` has queues, conferences and the like as well, of which
+/// none is a technology and a name.
+#[must_use]
+pub fn endpoint(entry: &Message) -> Option<String> {
+    let device = entry.get("Device");
+    let of_device = device.split_once('/').filter(|(technology, _)| {
+        *technology != "Local" && technology.chars().all(|letter| letter.is_ascii_alphanumeric())
     });
-    snapshot.endpoints = names.collect();
-    let used = snapshot.channels.len() + snapshot.bridges.len() + snapshot.endpoints.len();
-    let entries = channels.len() + bridges.len() + endpoints.len();
-    (snapshot, entries - used)
+    // `PJSIPShowEndpoints` and `SIPpeers`, and `IAXpeerlist`.
+    let names = [
+        entry.get("ObjectName"),
+        entry.get("ObjectUserName"),
+        of_device.map_or("", |(_, name)| name),
+    ];
+    names.into_iter().find(|name| !name.is_empty()).map(str::to_owned)
 }
 
 /// A channel is known by its id, and whose it is by its name; without either it is no use.

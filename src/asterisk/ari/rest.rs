@@ -244,6 +244,12 @@ impl Asker for Rest {
         let (snapshot, _) = translate::snapshot(&channels, &bridges, "[]")?;
         Ok(snapshot)
     }
+
+    async fn endpoints(&self) -> Result<Vec<String>, Loss> {
+        let endpoints = self.get("GET /endpoints", &["endpoints"]).await?;
+        let (snapshot, _) = translate::snapshot("[]", "[]", &endpoints)?;
+        Ok(snapshot.endpoints)
+    }
 }
 
 /// The address without credentials, query and fragment, which could otherwise end up in a log.

@@ -7,29 +7,26 @@
 //!
 //! See <https://docs.asterisk.org/Latest_API/API_Documentation/Asterisk_REST_Interface/Events_REST_API/#eventwebsocket>.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt as _, StreamExt as _};
 use http::header::AUTHORIZATION;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Bytes, Message, Utf8Bytes};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use super::rest::Rest;
-use crate::asterisk::inbox::Inbox;
-use crate::asterisk::interface::Heard;
+use crate::asterisk::inbox::{Inbox, Intake};
+use crate::asterisk::interface::{Heard, Weigh};
 use crate::asterisk::loss::Loss;
 use crate::asterisk::tuning::Tuning;
 use crate::clock::Clock;
-use crate::model::Moment;
 
 /// Bytes of one message at the most. An event takes one or two thousand; a bridge names all its
 /// channels, so that a large conference takes more.
@@ -46,10 +43,10 @@ type Ws = WebSocketStream<MaybeTlsStream<TcpStream>>;
 /// Connects, and begins to read the texts that Asterisk sends.
 pub(super) async fn open(rest: &Rest, clock: Clock, tuning: &Tuning) -> Result<Inbox<Utf8Bytes>, Loss> {
     let ws = connect(rest).await?;
-    let (queue, texts) = mpsc::channel(tuning.queue_max);
-    let (open, closing) = oneshot::channel();
-    let task = tokio::spawn(serve(ws, queue, closing, clock, *tuning));
-    Ok(Inbox::new(texts, task, open))
+    let tuning = *tuning;
+    Ok(Inbox::spawn(tuning.queue_max, clock, move |intake, closing| {
+        serve(ws, intake, closing, clock, tuning)
+    }))
 }
 
 async fn connect(rest: &Rest) -> Result<Ws, Loss> {
@@ -85,17 +82,16 @@ async fn connect(rest: &Rest) -> Result<Ws, Loss> {
 /// Reads and keeps alive until either fails or the socket is dropped.
 async fn serve(
     ws: Ws,
-    queue: mpsc::Sender<Heard<Utf8Bytes>>,
+    intake: Intake<Utf8Bytes>,
     closing: oneshot::Receiver<()>,
     clock: Clock,
     tuning: Tuning,
 ) -> Loss {
     let (mut sink, stream) = ws.split();
-    let heard = Arc::new(LastHeard::new(clock.now()));
     tokio::select! {
         biased;
-        loss = read(stream, &queue, clock, &heard) => loss,
-        loss = keep_alive(&mut sink, clock, &heard, &tuning) => loss,
+        loss = read(stream, &intake) => loss,
+        loss = keep_alive(&mut sink, clock, &intake, &tuning) => loss,
         _ = closing => {
             let _ = timeout(FAREWELL_MAX, sink.close()).await;
             Loss::Closed
@@ -103,43 +99,34 @@ async fn serve(
     }
 }
 
-/// When anything was last read.
-struct LastHeard(AtomicU64);
-
-impl LastHeard {
-    fn new(at: Moment) -> Self {
-        Self(AtomicU64::new(at.as_micros()))
-    }
-
-    fn set(&self, at: Moment) {
-        self.0.store(at.as_micros(), Relaxed);
-    }
-
-    fn at(&self) -> Moment {
-        Moment::from_micros(self.0.load(Relaxed))
+impl Weigh for Utf8Bytes {
+    fn bytes(&self) -> usize {
+        size_of::<Heard<Self>>() + self.len()
     }
 }
 
-async fn read(
-    mut stream: SplitStream<Ws>,
-    queue: &mpsc::Sender<Heard<Utf8Bytes>>,
-    clock: Clock,
-    heard: &LastHeard,
-) -> Loss {
+async fn read(mut stream: SplitStream<Ws>, intake: &Intake<Utf8Bytes>) -> Loss {
     loop {
         let message = match stream.next().await {
             Some(Ok(message)) => message,
+            // It was there until now: the end of what it says comes after all the rest.
+            Some(Err(error @ tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake))) => {
+                intake.hears();
+                return error.into();
+            }
             Some(Err(error)) => return error.into(),
-            None => return Loss::Closed,
+            None => {
+                intake.hears();
+                return Loss::Closed;
+            }
         };
-        let at = clock.now();
-        heard.set(at);
+        let at = intake.hears();
         match message {
-            Message::Text(word) => match queue.try_send(Heard { at, word }) {
-                Ok(()) => {}
-                Err(TrySendError::Full(_)) => return Loss::Overflow(queue.max_capacity()),
-                Err(TrySendError::Closed(_)) => return Loss::Closed,
-            },
+            Message::Text(word) => {
+                if let Err(loss) = intake.put(at, word) {
+                    return loss;
+                }
+            }
             Message::Close(_) => return Loss::Closed,
             // Pings are answered by the library, pongs count as heard, and ARI sends no binary.
             Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_) => {}
@@ -151,13 +138,13 @@ async fn read(
 async fn keep_alive(
     sink: &mut SplitSink<Ws, Message>,
     clock: Clock,
-    heard: &LastHeard,
+    intake: &Intake<Utf8Bytes>,
     tuning: &Tuning,
 ) -> Loss {
     let mut next_ping = clock.now() + tuning.ping_every;
     loop {
         let now = clock.now();
-        let silent_at = heard.at() + tuning.silence_max;
+        let silent_at = intake.heard_until() + tuning.silence_max;
         if now >= silent_at {
             return Loss::Silent(tuning.silence_max);
         }

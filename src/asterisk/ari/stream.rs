@@ -17,6 +17,7 @@ use crate::asterisk::loss::Loss;
 use crate::asterisk::tuning::Tuning;
 use crate::clock::Clock;
 use crate::config;
+use crate::model::Moment;
 use crate::tracker::event::PbxEvent;
 
 /// How long taking the subscription back may take.
@@ -87,6 +88,10 @@ impl Stream for EventStream {
 
     fn waiting_count(&self) -> usize {
         self.texts.waiting_count()
+    }
+
+    fn heard_until(&self) -> Moment {
+        self.texts.heard_until()
     }
 
     fn translate(&mut self, word: &String) -> Result<Option<PbxEvent>, TranslationError> {

@@ -238,3 +238,20 @@ async fn a_call_that_follows_a_phone_to_a_mobile_telephone_is_one_with_that() ->
     all_part(&mut [&mut alice]).await?;
     bob.hears_nothing().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_writes_line_breaks_into_its_number_is_nobody_else() -> Result<()> {
+    let stage = Stage::set(crate::narrator()).await?;
+    let trunk = outside(&stage).await?;
+    let bob = stage.phone("1002").await?;
+    let mut bobs = stage.waiting("1002").await?;
+    let forged = "5557654321%0d%0aUniqueid:%201.1%0d%0aChannel:%20PJSIP/1001-00000001";
+    let call = trunk.dial_as(&Caller::number(forged), "815551002").await?;
+    let _answered = bob.rings().await?.answer_heard_by(&call).await?;
+    call.answered().await?;
+    bobs.hears("ringing in with 5557654321%0d%0aUniqueid").await?;
+    bobs.hears_all(&["call: talking with 5557654321%0d%0aUniqueid", "replayed #0"])
+        .await?;
+    call.hang_up().await?;
+    bobs.hears("bye: talking with nobody").await
+}
