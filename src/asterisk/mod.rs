@@ -19,6 +19,7 @@ pub mod interface;
 mod loss;
 pub mod mask;
 pub mod merge;
+mod parts;
 mod questions;
 pub mod recording;
 mod renewal;

@@ -15,6 +15,8 @@ use super::event::{BridgeInfo, BridgeKind, ChannelInfo, Snapshot};
 
 /// How many destroyed channels are remembered, so that a late report does not bring one back.
 const GRAVES_MAX: usize = 4096;
+/// Channels, and bridges, that are known at the most: many times what an Asterisk can have.
+const CHANNELS_MAX: usize = 32_768;
 /// Phones that are known to be inside at the most, so that a PBX that never ends to name others fills no memory.
 const INSIDE_MAX: usize = 200_000;
 
@@ -113,13 +115,14 @@ impl Graves {
 }
 
 impl Topology {
-    /// Takes in what is said of a channel. `None` if it was destroyed before.
+    /// Takes in what is said of a channel. `None` if it was destroyed before, or if there is no room for it.
     pub(super) fn see(&mut self, info: &ChannelInfo, endpoints: &EndpointMap) -> Option<&mut Channel> {
         if self.graves.phones.contains_key(&info.id) {
             return None;
         }
         if let Some(known) = self.channels.get_mut(&info.id) {
             if known.info.name != info.name {
+                forget_local(&mut self.locals, &known.who, &info.id);
                 known.who = endpoints.who(&info.name);
                 known.phone = None;
                 note_local(&mut self.locals, &known.who, &info.id);
@@ -127,7 +130,19 @@ impl Topology {
                     note_inside(&mut self.inside, phone);
                 }
             }
+            // What it runs is not said every time.
+            let app = if info.app_name.is_empty() {
+                (
+                    std::mem::take(&mut known.info.app_name),
+                    std::mem::take(&mut known.info.app_data),
+                )
+            } else {
+                (info.app_name.clone(), info.app_data.clone())
+            };
             known.info.clone_from(info);
+            (known.info.app_name, known.info.app_data) = app;
+        } else if self.channels.len() >= CHANNELS_MAX {
+            return None;
         } else {
             let who = endpoints.who(&info.name);
             note_local(&mut self.locals, &who, &info.id);
@@ -140,18 +155,22 @@ impl Topology {
         self.channels.get_mut(&info.id)
     }
 
-    /// Takes in what is said of a bridge.
-    pub(super) fn see_bridge(&mut self, info: &BridgeInfo) -> &mut Bridge {
+    /// Takes in what is said of a bridge. `None` if there is no room for it.
+    pub(super) fn see_bridge(&mut self, info: &BridgeInfo) -> Option<&mut Bridge> {
+        if self.bridges.len() >= CHANNELS_MAX && !self.bridges.contains_key(&info.id) {
+            return None;
+        }
         let bridge = self.bridges.entry(info.id.clone()).or_insert_with(|| Bridge {
             info: info.clone(),
             members: BTreeSet::new(),
         });
         bridge.info.clone_from(info);
-        bridge
+        Some(bridge)
     }
 
     /// Moves a channel into a bridge, out of the one it sat in. Gives back the one it left.
     pub(super) fn enter(&mut self, channel: &ChannelId, bridge: &BridgeInfo) -> Option<BridgeId> {
+        self.see_bridge(bridge)?;
         let known = self.channels.get_mut(channel)?;
         let before = known.bridge.replace(bridge.id.clone());
         known.left_at = None;
@@ -164,7 +183,7 @@ impl Topology {
         {
             self.forget_member(left, channel);
         }
-        self.see_bridge(bridge).members.insert(channel.clone());
+        self.see_bridge(bridge)?.members.insert(channel.clone());
         before.filter(|left| *left != bridge.id)
     }
 
@@ -189,18 +208,7 @@ impl Topology {
         if let Some(bridge) = &known.bridge {
             self.forget_member(bridge, channel);
         }
-        if let Who::Local { pair, .. } = &known.who
-            && let Some(halves) = self.locals.get_mut(pair)
-        {
-            for half in [&mut halves.first, &mut halves.second] {
-                if half.as_ref() == Some(channel) {
-                    *half = None;
-                }
-            }
-            if halves.first.is_none() && halves.second.is_none() {
-                self.locals.remove(pair);
-            }
-        }
+        forget_local(&mut self.locals, &known.who, channel);
         Some(known)
     }
 
@@ -437,6 +445,21 @@ fn note_local(locals: &mut BTreeMap<String, LocalPair>, who: &Who, id: &ChannelI
             LocalHalf::First => halves.first = Some(id.clone()),
             LocalHalf::Second => halves.second = Some(id.clone()),
         }
+    }
+}
+
+fn forget_local(locals: &mut BTreeMap<String, LocalPair>, who: &Who, id: &ChannelId) {
+    let Who::Local { pair, .. } = who else {
+        return;
+    };
+    let Some(halves) = locals.get_mut(pair) else {
+        return;
+    };
+    for half in [&mut halves.first, &mut halves.second] {
+        half.take_if(|half| half == id);
+    }
+    if halves.first.is_none() && halves.second.is_none() {
+        locals.remove(pair);
     }
 }
 

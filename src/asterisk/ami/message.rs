@@ -33,6 +33,11 @@ impl Message {
         })
     }
 
+    /// The names of all its values, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(name, _)| name.as_str())
+    }
+
     /// What kind of event it is; empty if it is none.
     #[must_use]
     pub fn event(&self) -> &str {

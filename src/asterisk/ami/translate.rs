@@ -6,17 +6,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use self::dials::Dials;
 use super::message::Message;
+use crate::asterisk::parts;
 use crate::model::{BridgeId, ChannelId};
 use crate::tracker::event::{
-    BridgeInfo, BridgeKind, ChannelInfo, ChannelState, DialProgress, NumberAndName, PbxEvent, Snapshot,
+    BridgeInfo, ChannelInfo, ChannelState, DialProgress, NumberAndName, PbxEvent, Snapshot,
 };
-
-/// Attempts to dial that are remembered at the most. Whoever has more of them at once is not an Asterisk.
-const ATTEMPTS_MAX: usize = 65_536;
-
-/// Attempts of one channel that are remembered, the last ones. A ring group has as many as it has members.
-const ATTEMPTS_OF_ONE_MAX: usize = 64;
 
 /// New channels that are remembered. One that a call is forwarded to is the last that was made for the call, or nearly.
 const NEW_MAX: usize = 64;
@@ -34,18 +30,9 @@ pub struct TranslationError {
 /// Translates the events of one connection, in order.
 #[derive(Debug, Default)]
 pub struct Translator {
-    /// Who dials, and what: the attempts that go on, or were answered, the last one first.
-    dialling: BTreeMap<ChannelId, Vec<Attempt>>,
-    attempts: usize,
+    dials: Dials,
     /// The last channels that were made, the newest first, each with the chain that it belongs to (`Linkedid`).
     new: VecDeque<(String, ChannelInfo)>,
-}
-
-#[derive(Debug)]
-struct Attempt {
-    peer: ChannelId,
-    /// As an argument of `Dial`: `PJSIP/1002`.
-    target: String,
 }
 
 impl Translator {
@@ -53,6 +40,12 @@ impl Translator {
     ///
     /// See <https://docs.asterisk.org/Latest_API/API_Documentation/AMI_Events/>.
     pub fn event(&mut self, message: &Message) -> Result<Option<PbxEvent>, TranslationError> {
+        if !names_once(message) {
+            return Err(TranslationError {
+                event: "an event",
+                part: "channel, but two under one name",
+            });
+        }
         Ok(Some(match message.event() {
             "Newchannel" => self.made(message)?,
             "Newstate" => self.seen("Newstate", message)?,
@@ -106,17 +99,11 @@ impl Translator {
     }
 
     fn gone(&mut self, message: &Message) -> Result<PbxEvent, TranslationError> {
-        let id = message.get("Uniqueid");
-        if id.is_empty() {
-            return Err(TranslationError {
-                event: "Hangup",
-                part: "channel",
-            });
-        }
-        let id = ChannelId::new(id);
-        if let Some(attempts) = self.dialling.remove(&id) {
-            self.attempts -= attempts.len();
-        }
+        let id = parts::channel_id(message.get("Uniqueid")).ok_or(TranslationError {
+            event: "Hangup",
+            part: "channel",
+        })?;
+        self.dials.forget(&id);
         Ok(PbxEvent::ChannelGone(id))
     }
 
@@ -134,9 +121,13 @@ impl Translator {
             self.forwarded_to(message.get("Linkedid"), &peer.id)
         };
         match progress {
-            DialProgress::Begun if !by.is_empty() => self.begin(by, &peer, message.get("DialString")),
-            DialProgress::Failed => self.fail(by, &peer.id),
-            DialProgress::Begun | DialProgress::Ringing | DialProgress::Answered => {}
+            DialProgress::Begun => {
+                if let Some(by) = parts::channel_id(by) {
+                    self.dials.begin(by, &peer, message.get("DialString"));
+                }
+            }
+            DialProgress::Failed => self.dials.end(&peer.id),
+            DialProgress::Ringing | DialProgress::Answered => {}
         }
         Ok(PbxEvent::Dial {
             caller: self.optional_channel(event, "", message)?,
@@ -155,46 +146,12 @@ impl Translator {
             .cloned()
     }
 
-    fn begin(&mut self, by: &str, peer: &ChannelInfo, dial_string: &str) {
-        let Some((technology, _)) = peer.name.split_once('/') else {
-            return;
-        };
-        if self.attempts >= ATTEMPTS_MAX {
-            self.dialling.clear();
-            self.attempts = 0;
-        }
-        let attempt = Attempt {
-            peer: peer.id.clone(),
-            target: format!("{technology}/{dial_string}"),
-        };
-        let attempts = self.dialling.entry(ChannelId::new(by)).or_default();
-        attempts.insert(0, attempt);
-        if attempts.len() > ATTEMPTS_OF_ONE_MAX {
-            attempts.truncate(ATTEMPTS_OF_ONE_MAX);
-        } else {
-            self.attempts += 1;
-        }
-    }
-
-    fn fail(&mut self, by: &str, peer: &ChannelId) {
-        let by = ChannelId::new(by);
-        let Some(attempts) = self.dialling.get_mut(&by) else {
-            return;
-        };
-        let before = attempts.len();
-        attempts.retain(|attempt| attempt.peer != *peer);
-        self.attempts -= before - attempts.len();
-        if attempts.is_empty() {
-            self.dialling.remove(&by);
-        }
-    }
-
     fn blind_transfer(&self, message: &Message) -> Result<PbxEvent, TranslationError> {
         let event = "BlindTransfer";
         Ok(PbxEvent::BlindTransfer {
             transferer: self.channel(event, "Transferer", message)?,
             transferee: self.optional_channel(event, "Transferee", message)?,
-            exten: message.get("Extension").to_owned(),
+            exten: parts::named(message.get("Extension").to_owned()),
             success: message.get("Result") == SUCCESS,
         })
     }
@@ -226,10 +183,9 @@ impl Translator {
     ) -> Result<ChannelInfo, TranslationError> {
         let part = if prefix.is_empty() { "channel" } else { prefix };
         let mut channel = read_channel(prefix, message).ok_or(TranslationError { event, part })?;
-        if let Some(attempts) = self.dialling.get(&channel.id) {
-            let targets: Vec<&str> = attempts.iter().map(|attempt| attempt.target.as_str()).collect();
+        if let Some(targets) = self.dials.targets_of(&channel.id) {
             "Dial".clone_into(&mut channel.app_name);
-            channel.app_data = targets.join("&");
+            channel.app_data = targets;
         }
         Ok(channel)
     }
@@ -246,6 +202,25 @@ impl Translator {
             .any(|name| !message.get_with(prefix, name).is_empty());
         is_there.then(|| self.channel(event, prefix, message)).transpose()
     }
+}
+
+/// Whether no channel or bridge is named twice. Asterisk does not escape what it puts into a value: a line break in what
+/// somebody outside says of himself would make another name of it, and that of another's channel stand first.
+fn names_once(message: &Message) -> bool {
+    let is_of_one = |name: &str| {
+        let ends_with = |end: &str| {
+            let begin = name.len().checked_sub(end.len());
+            begin
+                .and_then(|begin| name.get(begin..))
+                .is_some_and(|it| it.eq_ignore_ascii_case(end))
+        };
+        ["Uniqueid", "Channel", "Event"].into_iter().any(ends_with)
+    };
+    let mut names: Vec<&str> = message.names().filter(|name| is_of_one(name)).collect();
+    let count = names.len();
+    names.sort_unstable_by_key(|name| name.to_ascii_lowercase());
+    names.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
+    names.len() == count
 }
 
 /// The one `Result` of a transfer that was carried out.
@@ -296,20 +271,15 @@ pub fn endpoint(entry: &Message) -> Option<String> {
     names.into_iter().find(|name| !name.is_empty()).map(str::to_owned)
 }
 
-/// A channel is known by its id, and whose it is by its name; without either it is no use.
 fn read_channel(prefix: &str, message: &Message) -> Option<ChannelInfo> {
     let field = |name| message.get_with(prefix, name);
-    let (id, name) = (field("Uniqueid"), field("Channel"));
-    if id.is_empty() || name.is_empty() {
-        return None;
-    }
     let known = |name| match field(name) {
         "<unknown>" => String::new(),
         value => value.to_owned(),
     };
-    Some(ChannelInfo {
-        id: ChannelId::new(id),
-        name: name.to_owned(),
+    parts::channel(ChannelInfo {
+        id: ChannelId::new(field("Uniqueid")),
+        name: field("Channel").to_owned(),
         state: match field("ChannelStateDesc") {
             "Ringing" => ChannelState::Ringing,
             "Up" => ChannelState::Up,
@@ -342,29 +312,19 @@ fn bridge(
 /// What AMI calls the type of a bridge is its class; its technology says whether channels only wait in it.
 fn read_bridge(prefix: &str, message: &Message) -> Option<BridgeInfo> {
     let field = |name| message.get_with(prefix, name);
-    let id = field("BridgeUniqueid");
-    if id.is_empty() {
-        return None;
-    }
-    let (class, technology) = (field("BridgeType"), field("BridgeTechnology"));
-    let kind = match (technology == "holding_bridge", class) {
-        (_, "parking") => BridgeKind::Parking,
-        (true, _) => BridgeKind::Holding,
-        (false, _) => BridgeKind::Mixing,
-    };
-    let room = matches!(field("BridgeCreator"), "ConfBridge" | "MeetMe")
-        || (technology == "softmix" && class == "base");
-    Some(BridgeInfo {
-        id: BridgeId::new(id),
-        kind,
-        conference: kind == BridgeKind::Mixing && room,
-    })
+    parts::bridge(
+        field("BridgeUniqueid"),
+        false,
+        field("BridgeType"),
+        field("BridgeTechnology"),
+        field("BridgeCreator"),
+    )
 }
 
 fn optional_bridge(prefix: &str, message: &Message) -> Option<BridgeId> {
-    let id = message.get_with(prefix, "BridgeUniqueid");
-    (!id.is_empty()).then(|| BridgeId::new(id))
+    parts::bridge_id(message.get_with(prefix, "BridgeUniqueid"))
 }
 
+mod dials;
 #[cfg(test)]
 mod tests;

@@ -11,9 +11,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::wire;
+use crate::asterisk::parts;
 use crate::model::{BridgeId, ChannelId};
 use crate::tracker::event::{
-    BridgeInfo, BridgeKind, ChannelInfo, ChannelState, DialProgress, NumberAndName, PbxEvent, Snapshot,
+    BridgeInfo, ChannelInfo, ChannelState, DialProgress, NumberAndName, PbxEvent, Snapshot,
 };
 
 /// Why a message could not be translated. Holds nothing of the message but names of kinds and
@@ -124,7 +125,7 @@ pub fn snapshot(
             .filter_map(|mut bridge| {
                 let inside = std::mem::take(&mut bridge.channels);
                 Some((
-                    usable_bridge(bridge)?,
+                    usable_bridge(&bridge)?,
                     inside.into_iter().map(ChannelId::new).collect(),
                 ))
             })
@@ -154,12 +155,11 @@ fn channel_seen(kind: &'static str, event: wire::Event) -> Result<PbxEvent, Tran
 }
 
 fn channel_gone(event: wire::Event) -> Result<PbxEvent, TranslationError> {
-    let gone = event.channel.filter(|channel| !channel.id.is_empty());
-    let gone = gone.ok_or(TranslationError::Unusable {
+    let gone = event.channel.and_then(|channel| parts::channel_id(&channel.id));
+    gone.map(PbxEvent::ChannelGone).ok_or(TranslationError::Unusable {
         kind: "ChannelDestroyed",
         part: "channel",
-    })?;
-    Ok(PbxEvent::ChannelGone(ChannelId::new(gone.id)))
+    })
 }
 
 fn bridge_merged(event: wire::Event) -> Result<PbxEvent, TranslationError> {
@@ -205,7 +205,7 @@ fn blind_transfer(event: wire::Event) -> Result<PbxEvent, TranslationError> {
     Ok(PbxEvent::BlindTransfer {
         transferer: channel(kind, "channel", event.channel)?,
         transferee: optional_channel(kind, "transferee", event.transferee)?,
-        exten: event.exten,
+        exten: parts::named(event.exten),
         success: event.result == SUCCESS,
     })
 }
@@ -266,7 +266,7 @@ fn bridge(
     bridge: Option<wire::Bridge>,
 ) -> Result<BridgeInfo, TranslationError> {
     bridge
-        .and_then(usable_bridge)
+        .and_then(|bridge| usable_bridge(&bridge))
         .ok_or(TranslationError::Unusable { kind, part })
 }
 
@@ -281,12 +281,8 @@ fn optional_bridge(
         .transpose()
 }
 
-/// A channel is known by its id, and whose it is by its name; without either it is no use.
 fn usable_channel(channel: wire::Channel) -> Option<ChannelInfo> {
-    if channel.id.is_empty() || channel.name.is_empty() {
-        return None;
-    }
-    Some(ChannelInfo {
+    parts::channel(ChannelInfo {
         id: ChannelId::new(channel.id),
         name: channel.name,
         state: match channel.state.as_str() {
@@ -309,25 +305,14 @@ fn number_and_name(caller_id: wire::CallerId) -> NumberAndName {
     }
 }
 
-fn usable_bridge(bridge: wire::Bridge) -> Option<BridgeInfo> {
-    if bridge.id.is_empty() {
-        return None;
-    }
-    let holding = bridge.mode == "holding" || bridge.technology == "holding_bridge";
-    let kind = match (holding, bridge.class.as_str()) {
-        (true, "parking") => BridgeKind::Parking,
-        (true, _) => BridgeKind::Holding,
-        (false, _) => BridgeKind::Mixing,
-    };
-    // `basic` is the class of ordinary calls, also when a third channel turns them into `softmix`;
-    // `base` that of bridges which an application made and owns.
-    let room = matches!(bridge.creator.as_str(), "ConfBridge" | "MeetMe")
-        || (bridge.technology == "softmix" && bridge.class == "base");
-    Some(BridgeInfo {
-        id: BridgeId::new(bridge.id),
-        kind,
-        conference: kind == BridgeKind::Mixing && room,
-    })
+fn usable_bridge(bridge: &wire::Bridge) -> Option<BridgeInfo> {
+    parts::bridge(
+        &bridge.id,
+        bridge.mode == "holding",
+        &bridge.class,
+        &bridge.technology,
+        &bridge.creator,
+    )
 }
 
 fn array<T: DeserializeOwned + Default>(

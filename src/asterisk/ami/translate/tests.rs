@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::asterisk::recording;
+use crate::tracker::event::BridgeKind;
 
 fn message(value: &Value) -> Message {
     serde_json::from_value(value.clone()).unwrap()
@@ -93,7 +94,7 @@ fn what_a_channel_dials_is_known_for_as_long_as_it_does() {
         ]
     );
     translated(&mut translator, &event("Hangup", &[caller]));
-    assert_eq!((translator.dialling.len(), translator.attempts), (0, 0));
+    assert_eq!(translator.dials.remembered(), 0);
 }
 
 #[test]
@@ -262,9 +263,60 @@ fn every_recorded_event_is_understood_and_no_missing_or_broken_field_does_harm()
 }
 
 #[test]
+fn whom_a_channel_dialled_is_forgotten_when_that_one_is_gone() {
+    let mut translator = Translator::default();
+    let caller = channel("", "1.1", "DAHDI/1-1");
+    for (number, expected) in [("1.2", "Dial(DAHDI/g1/111)"), ("1.3", "Dial(DAHDI/g1/222)")] {
+        let dialled = channel("Dest", number, &format!("DAHDI/i1/9-{number}"));
+        let target = json!({"DialString": if number == "1.2" { "g1/111" } else { "g1/222" }});
+        translated(
+            &mut translator,
+            &event("DialBegin", &[caller.clone(), dialled.clone(), target]),
+        );
+        let answer = json!({"DialStatus": "ANSWER"});
+        translated(
+            &mut translator,
+            &event("DialEnd", &[caller.clone(), dialled, answer]),
+        );
+        let PbxEvent::ChannelSeen(seen) =
+            translated(&mut translator, &event("Newstate", std::slice::from_ref(&caller)))
+        else {
+            panic!("no channel");
+        };
+        assert_eq!(format!("{}({})", seen.app_name, seen.app_data), expected);
+        // It hangs up, and its caller goes on in the dialplan.
+        translated(
+            &mut translator,
+            &event("Hangup", &[channel("", number, "DAHDI/i1/9")]),
+        );
+    }
+    assert_eq!(translator.dials.remembered(), 0);
+}
+
+#[test]
+fn an_event_that_names_a_channel_twice_is_refused() {
+    let mut message = Message::default();
+    for (name, value) in [
+        ("Event", "Newstate"),
+        ("Channel", "PJSIP/trunk-1"),
+        ("ChannelStateDesc", "Up"),
+        ("CallerIDName", "Olga"),
+        ("uniqueid", "1.1"),
+        ("ConnectedLineName", "<unknown>"),
+        ("Uniqueid", "1.2"),
+    ] {
+        message.push(name, value);
+    }
+    assert_eq!(
+        Translator::default().event(&message).unwrap_err().to_string(),
+        "an event names no usable channel, but two under one name"
+    );
+}
+
+#[test]
 fn what_is_remembered_has_a_bound() {
     let mut translator = Translator::default();
-    for number in 0..2 * ATTEMPTS_MAX {
+    for number in 0..200_000 {
         let parts = [
             channel("", &format!("{}", number / 100), "PJSIP/1001-1"),
             channel("Dest", &format!("d{number}"), "PJSIP/1002-2"),
@@ -274,13 +326,8 @@ fn what_is_remembered_has_a_bound() {
         let newly = channel("", &format!("n{number}"), "PJSIP/1003-3");
         translated(&mut translator, &event_of("Newchannel", &newly));
     }
-    let remembered: usize = translator.dialling.values().map(Vec::len).sum();
-    assert_eq!(remembered, translator.attempts);
-    assert!(remembered <= ATTEMPTS_MAX, "{remembered}");
-    assert_eq!(
-        translator.dialling.values().map(Vec::len).max(),
-        Some(ATTEMPTS_OF_ONE_MAX)
-    );
+    let remembered = translator.dials.remembered();
+    assert!((1..=65_536).contains(&remembered), "{remembered}");
     assert_eq!(translator.new.len(), NEW_MAX);
 }
 

@@ -1,6 +1,7 @@
 //! The recorded streams.
 
 use super::*;
+use crate::tracker::event::BridgeKind;
 
 #[test]
 fn every_recorded_event_is_translated_or_known_not_to_matter() {

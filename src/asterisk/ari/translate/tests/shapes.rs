@@ -1,6 +1,7 @@
 //! The shapes that no recording has.
 
 use super::*;
+use crate::tracker::event::BridgeKind;
 
 #[test]
 fn dial_status_tells_how_far_it_has_come() {
