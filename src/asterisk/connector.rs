@@ -8,10 +8,10 @@ use tokio::time::sleep;
 use tracing::{Instrument as _, debug, info, warn};
 
 use super::backoff::Backoff;
+use super::comparisons::{Answer, Questions};
 use super::counters::Counters;
 use super::interface::{Asker as _, Heard, Interface, Stream};
 use super::loss::Loss;
-use super::questions::{Answer, Questions};
 use super::renewal::{Renewal, Restraint};
 use super::tuning::Tuning;
 use crate::clock::Clock;

@@ -2,7 +2,7 @@
 //!
 //! [`ari`] and [`ami`] are the two interfaces that an Asterisk can be heard over. What they have in common is
 //! [`interface`], and a [`Connector`] works with either: it makes one connection after the other, for as long as the
-//! process lives, compares before it trusts, and tells [`PbxReport`](crate::pbx::PbxReport)s. While it follows, `questions` go
+//! process lives, compares before it trusts, and tells [`PbxReport`](crate::pbx::PbxReport)s. While it follows, `comparisons` go
 //! on asking what Asterisk knows, since subscriptions are known to be lost without a word.
 //!
 //! [`recording`] reads and writes event streams as files, and [`mask`] takes what is personal out of them. Nothing
@@ -12,6 +12,7 @@ pub mod ami;
 pub mod ari;
 mod backoff;
 mod both;
+mod comparisons;
 mod connector;
 mod counters;
 mod inbox;
@@ -20,7 +21,6 @@ mod loss;
 pub mod mask;
 pub mod merge;
 mod parts;
-mod questions;
 pub mod recording;
 mod renewal;
 mod tuning;

@@ -201,20 +201,20 @@ fn follow(
         let (tracker, renewal, facts) = match &pbx.kind {
             PbxKind::Ari(ari) => {
                 let connector = ari::connector(pbx.name.clone(), ari.clone(), clock);
-                let heard = Heard::over("ari", &ari.url, &connector);
+                let heard = Ear::over("ari", &ari.url, &connector);
                 tokio::spawn(connector.run(reports.clone()));
                 heard.shown(pbx, config, &repairs, metrics)?
             }
             PbxKind::Ami(ami) => {
                 let connector = ami::connector(pbx.name.clone(), ami.clone(), clock);
-                let heard = Heard::over("ami", &ami.url, &connector);
+                let heard = Ear::over("ami", &ami.url, &connector);
                 tokio::spawn(connector.run(reports.clone()));
                 heard.shown(pbx, config, &repairs, metrics)?
             }
             PbxKind::Both(ari, ami) => {
                 let rest = ari::connector(pbx.name.clone(), ari.clone(), clock);
                 let manager = ami::connector(pbx.name.clone(), ami.clone(), clock);
-                let heard = Heard::over("ari", &ari.url, &rest).and(Heard::over("ami", &ami.url, &manager));
+                let heard = Ear::over("ari", &ari.url, &rest).and(Ear::over("ami", &ami.url, &manager));
                 let both = Both::new(rest, manager, clock);
                 let heard = heard.renewed_by(both.renewal());
                 numbers::of_disagreements(metrics, &pbx.name, both.disagreements());
@@ -246,14 +246,14 @@ fn follow(
 }
 
 /// An Asterisk that is heard.
-struct Heard {
+struct Ear {
     kind: &'static str,
     url: String,
     renewal: Renewal,
     interfaces: Vec<(&'static str, Arc<Counters>)>,
 }
 
-impl Heard {
+impl Ear {
     fn over<I: Interface>(kind: &'static str, url: &str, connector: &Connector<I>) -> Self {
         Self {
             kind,
