@@ -12,23 +12,29 @@ impl Tracker {
     /// A call began with this group: what rang for it rings no more, and is no news.
     ///
     /// Other phones of a ring group go on ringing until their own attempts are over.
-    pub(in crate::tracker) fn ringing_became_call(&mut self, group: &Group, number: CallNumber) {
-        for id in group.members.keys().chain(&group.locals) {
-            self.ringing.attempts.remove(id);
+    pub(in crate::tracker) fn ringing_became_call(&mut self, at: Moment, group: &Group, number: CallNumber) {
+        self.answered_into(at, group, number);
+        for id in &group.locals {
+            self.answered(at, id, number);
         }
         self.ringing.numbers.retain(|_, known| *known != number);
     }
 
-    /// Who rang came into a call that stands. If it rang for another one, that one never begins.
+    /// Who rang came into a call that stands.
     pub(in crate::tracker) fn answered_into(&mut self, at: Moment, group: &Group, number: CallNumber) {
         for id in group.members.keys() {
-            let attempt = self.ringing.attempts.get(id);
-            let told = attempt.and_then(|attempt| attempt.told.as_ref());
-            if told.is_some_and(|told| told.call != number) {
-                self.attempt_over(at, id);
-            } else {
-                self.ringing.attempts.remove(id);
-            }
+            self.answered(at, id, number);
+        }
+    }
+
+    /// If it rang for another call, that one never begins.
+    fn answered(&mut self, at: Moment, peer: &ChannelId, number: CallNumber) {
+        let attempt = self.ringing.attempts.get(peer);
+        let told = attempt.and_then(|attempt| attempt.told.as_ref());
+        if told.is_some_and(|told| told.call != number) {
+            self.attempt_over(at, peer);
+        } else {
+            self.ringing.attempts.remove(peer);
         }
     }
 
@@ -156,7 +162,7 @@ impl Tracker {
             told.any(|told| [&told.to, &told.from].contains(&&Some(phone.clone())))
         };
         let rang = rang.filter(|phone| !talks(phone) && !is_told(phone));
-        let calling = calling.filter(|_| begun.is_none() && told().next().is_none());
+        let calling = calling.filter(|phone| begun.is_none() && !is_told(phone));
         let phones: Vec<Phone> = rang.into_iter().chain(calling).collect();
         if !phones.is_empty() && !self.suspended {
             self.conclude(at, number, Because::NobodyAnswered, What::RingingOver { phones });
