@@ -218,10 +218,8 @@ impl Tracker {
     fn forget_ringing(&mut self, at: Moment) {
         for peer in self.ringing.dialled() {
             if !self.topology.channels.contains_key(&peer) {
-                self.suspended = false;
                 self.attempt_over(at, &peer);
                 self.ringing_channel_gone(at, &peer);
-                self.suspended = true;
             }
         }
     }

@@ -130,10 +130,7 @@ impl Tracker {
             attempt.rings_since = None;
         }
         if let Some(over) = attempt.told.take() {
-            // Also of a call of which a snapshot proves that it is over.
-            let suspended = std::mem::replace(&mut self.suspended, false);
             self.tell_ringing_over(at, over.call, over.to, over.from);
-            self.suspended = suspended;
         }
     }
 
@@ -145,7 +142,8 @@ impl Tracker {
     }
 
     /// Concludes that it is over at the phone that rang and at the caller's, unless the one rings on, calls or
-    /// talks, and the other one still calls or talks.
+    /// talks, and the other one still calls or talks. Also if it turns out while a snapshot is taken in: it is not told
+    /// again.
     pub(in crate::tracker) fn tell_ringing_over(
         &mut self,
         at: Moment,
@@ -164,7 +162,7 @@ impl Tracker {
         let rang = rang.filter(|phone| !talks(phone) && !is_told(phone));
         let calling = calling.filter(|phone| begun.is_none() && !is_told(phone));
         let phones: Vec<Phone> = rang.into_iter().chain(calling).collect();
-        if !phones.is_empty() && !self.suspended {
+        if !phones.is_empty() {
             self.conclude(at, number, Because::NobodyAnswered, What::RingingOver { phones });
         }
     }
