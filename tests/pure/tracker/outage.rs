@@ -422,3 +422,16 @@ fn ringing_that_ends_while_the_pbx_is_asked_is_over() {
     switch.waits(3_000);
     switch.says(&["ringing_over 1 [] for 1002", "ringing_over 1 [] for 1001"]);
 }
+
+#[test]
+fn a_transferee_that_only_a_report_still_knows_ends_the_call_when_it_goes() {
+    let mut switch = Switch::new();
+    switch.two_talk();
+    switch.transfers_blind("1001-a", "1002-a", "1003", true);
+    switch.says(&["transferring 1 [1002] by 1001"]);
+    let seen = PbxEvent::ChannelSeen(channel("1002-a"));
+    switch.comes_back_and_reports(&[], &[], &[seen]);
+    switch.says(&[]);
+    switch.gone("1002-a");
+    switch.says(&["bye 1 []"]);
+}
