@@ -72,6 +72,17 @@ pub(super) fn parse(text: &str) -> Result<ClientFrame, FrameError> {
     }
 }
 
+/// What a frame is understood as, for who tries frames without a session (`fuzz/`): in words, and the body as it is passed
+/// on; or what is wrong with it.
+pub fn understood(text: &str) -> Result<(String, Body), String> {
+    let mut frame = parse(text).map_err(|error| format!("{error:?}"))?;
+    let body = match &mut frame {
+        ClientFrame::Send(send) => std::mem::replace(&mut send.body, Body::new("")),
+        ClientFrame::Link(_) | ClientFrame::Ack { .. } | ClientFrame::Unlink => Body::new(""),
+    };
+    Ok((format!("{frame:?}"), body))
+}
+
 fn typed<'a>(fields: &Fields<'a>) -> Result<Incoming<'a>, FrameError> {
     let kind = fields
         .get("type")

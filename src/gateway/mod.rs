@@ -40,6 +40,8 @@ pub use admin::{Facts, Health, PbxCounts, PbxFacts, Readiness, serve_admin};
 pub use app::BrowserSettings;
 pub use auth::Authenticator;
 pub use close::{CloseCode, Return};
+#[doc(hidden)]
+pub use frames_in::understood;
 pub use refusals::{Cause, Refusals};
 pub use server::{Listening, serve_terminals};
 pub use spec::{asyncapi, openapi};

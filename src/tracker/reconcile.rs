@@ -125,7 +125,7 @@ impl Tracker {
             self.take_in(number, id, phone);
         }
         self.conclude(now, number, because, What::Call { from, to });
-        self.ringing_became_call(group, number);
+        self.ringing_became_call(now, group, number);
         self.dirty.calls.insert(number);
     }
 
@@ -175,7 +175,7 @@ impl Tracker {
         let from = &pending.from;
         match new {
             [back] if back == from => {
-                self.ringing_became_call(group, number);
+                self.ringing_became_call(now, group, number);
                 if let Some(call) = self.calls.get_mut(number) {
                     call.transfer = None;
                 }
@@ -190,7 +190,7 @@ impl Tracker {
                 self.nothing_comes_back(now, number);
             }
             [target] if !group.conference && (!pending.unsure || pending.names(target)) => {
-                self.ringing_became_call(group, number);
+                self.ringing_became_call(now, group, number);
                 let channels = group
                     .members
                     .iter()

@@ -12,23 +12,29 @@ impl Tracker {
     /// A call began with this group: what rang for it rings no more, and is no news.
     ///
     /// Other phones of a ring group go on ringing until their own attempts are over.
-    pub(in crate::tracker) fn ringing_became_call(&mut self, group: &Group, number: CallNumber) {
-        for id in group.members.keys().chain(&group.locals) {
-            self.ringing.attempts.remove(id);
+    pub(in crate::tracker) fn ringing_became_call(&mut self, at: Moment, group: &Group, number: CallNumber) {
+        self.answered_into(at, group, number);
+        for id in &group.locals {
+            self.answered(at, id, number);
         }
         self.ringing.numbers.retain(|_, known| *known != number);
     }
 
-    /// Who rang came into a call that stands. If it rang for another one, that one never begins.
+    /// Who rang came into a call that stands.
     pub(in crate::tracker) fn answered_into(&mut self, at: Moment, group: &Group, number: CallNumber) {
         for id in group.members.keys() {
-            let attempt = self.ringing.attempts.get(id);
-            let told = attempt.and_then(|attempt| attempt.told.as_ref());
-            if told.is_some_and(|told| told.call != number) {
-                self.attempt_over(at, id);
-            } else {
-                self.ringing.attempts.remove(id);
-            }
+            self.answered(at, id, number);
+        }
+    }
+
+    /// If it rang for another call, that one never begins.
+    fn answered(&mut self, at: Moment, peer: &ChannelId, number: CallNumber) {
+        let attempt = self.ringing.attempts.get(peer);
+        let told = attempt.and_then(|attempt| attempt.told.as_ref());
+        if told.is_some_and(|told| told.call != number) {
+            self.attempt_over(at, peer);
+        } else {
+            self.ringing.attempts.remove(peer);
         }
     }
 
@@ -124,10 +130,7 @@ impl Tracker {
             attempt.rings_since = None;
         }
         if let Some(over) = attempt.told.take() {
-            // Also of a call of which a snapshot proves that it is over.
-            let suspended = std::mem::replace(&mut self.suspended, false);
             self.tell_ringing_over(at, over.call, over.to, over.from);
-            self.suspended = suspended;
         }
     }
 
@@ -139,7 +142,8 @@ impl Tracker {
     }
 
     /// Concludes that it is over at the phone that rang and at the caller's, unless the one rings on, calls or
-    /// talks, and the other one still calls or talks.
+    /// talks, and the other one still calls or talks. Also if it turns out while a snapshot is taken in: it is not told
+    /// again.
     pub(in crate::tracker) fn tell_ringing_over(
         &mut self,
         at: Moment,
@@ -156,9 +160,9 @@ impl Tracker {
             told.any(|told| [&told.to, &told.from].contains(&&Some(phone.clone())))
         };
         let rang = rang.filter(|phone| !talks(phone) && !is_told(phone));
-        let calling = calling.filter(|_| begun.is_none() && told().next().is_none());
+        let calling = calling.filter(|phone| begun.is_none() && !is_told(phone));
         let phones: Vec<Phone> = rang.into_iter().chain(calling).collect();
-        if !phones.is_empty() && !self.suspended {
+        if !phones.is_empty() {
             self.conclude(at, number, Because::NobodyAnswered, What::RingingOver { phones });
         }
     }

@@ -1,6 +1,6 @@
 //! Losing sight of the PBX, and restarts (semantics §6.8, §9.2, §9.3).
 
-use callrelay::model::Moment;
+use callrelay::model::{ChannelId, Moment};
 use callrelay::tracker::PbxEvent;
 
 use crate::switch::{Switch, bridge, channel};
@@ -410,4 +410,28 @@ fn a_hold_in_a_consultation_is_none_in_the_call_that_waits() {
     // It came back from the consultation meanwhile.
     second.comes_back(&[("b1", &["1002-a", "1001-a"])], &[]);
     second.says(&["bye 2 []", "hold_off 1 [1001 1002] by 1001"]);
+}
+
+#[test]
+fn ringing_that_ends_while_the_pbx_is_asked_is_over() {
+    let mut switch = Switch::new();
+    switch.rings("1001-a", "1002-a");
+    switch.says(&["ringing 1 [] 1001>1002"]);
+    let gone = PbxEvent::ChannelGone(ChannelId::new("1002-a"));
+    switch.comes_back_and_reports(&[], &["1001-a", "1002-a"], &[gone]);
+    switch.waits(3_000);
+    switch.says(&["ringing_over 1 [] for 1002", "ringing_over 1 [] for 1001"]);
+}
+
+#[test]
+fn a_transferee_that_only_a_report_still_knows_ends_the_call_when_it_goes() {
+    let mut switch = Switch::new();
+    switch.two_talk();
+    switch.transfers_blind("1001-a", "1002-a", "1003", true);
+    switch.says(&["transferring 1 [1002] by 1001"]);
+    let seen = PbxEvent::ChannelSeen(channel("1002-a"));
+    switch.comes_back_and_reports(&[], &[], &[seen]);
+    switch.says(&[]);
+    switch.gone("1002-a");
+    switch.says(&["bye 1 []"]);
 }

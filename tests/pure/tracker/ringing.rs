@@ -174,6 +174,7 @@ fn whom_the_pbx_calls_while_a_parked_call_hangs_up_rings_for_a_call_of_its_own()
     switch.gone("1002-a");
     switch.says(&[
         "bye 1 []",
+        "ringing_over 1 [] for 1002",
         "ringing_over 1 [] for 1004 1001",
         "ringing 2 [] 1001>1004",
     ]);
@@ -192,4 +193,38 @@ fn a_phone_that_answered_a_machine_does_not_ring_again_when_others_meet() {
     switch.enters("1002-a", "b1");
     switch.enters("1003-a", "b1");
     switch.says(&["call 2 [1002 1003]"]);
+}
+
+#[test]
+fn who_rings_for_another_call_and_comes_back_to_its_own_rings_no_more() {
+    let mut switch = Switch::new();
+    switch.two_talk();
+    switch.bridge_gone("b1");
+    switch.rings("1003-a", "1002-a");
+    switch.says(&["ringing 2 [] 1003>1002"]);
+    // Its call was sent on, and comes back instead.
+    switch.enters("1002-a", "b2");
+    switch.transfers_blind("1001-a", "1002-a", "1004", true);
+    switch.says(&["transferring 1 [1002] by 1001"]);
+    switch.enters("1001-b", "b2");
+    switch.says(&["ringing_over 2 [] for 1002 1003", "call 1 [1001 1002]"]);
+    for name in ["1001-a", "1001-b", "1002-a", "1003-a"] {
+        switch.gone(name);
+    }
+    switch.waits(3_000);
+    switch.says(&["bye 1 []"]);
+}
+
+#[test]
+fn who_calls_a_phone_that_calls_on_is_told_when_it_is_over() {
+    let mut switch = Switch::new();
+    switch.rings("1001-a", "1002-a");
+    switch.rings("1002-a", "1003-a");
+    switch.says(&["ringing 1 [] 1001>1002", "ringing 1 [] 1002>1003"]);
+    switch.gone("1001-a");
+    switch.says(&["ringing_over 1 [] for 1001"]);
+    switch.gone("1003-a");
+    switch.gone("1002-a");
+    switch.waits(3_000);
+    switch.says(&["ringing_over 1 [] for 1003", "ringing_over 1 [] for 1002"]);
 }
