@@ -54,7 +54,8 @@ impl Manager {
             "BridgeListItem" => self.bridges.push(message),
             "EndpointList" => self.endpoints.push(message),
             "EndpointListComplete" => {
-                let (snapshot, _) = translate::snapshot(&self.channels, &self.bridges, &self.endpoints);
+                let (mut snapshot, _) = translate::snapshot(&self.channels, &self.bridges);
+                snapshot.endpoints = self.endpoints.iter().filter_map(translate::endpoint).collect();
                 house.is_shown(&snapshot);
                 self.channels.clear();
                 self.bridges.clear();

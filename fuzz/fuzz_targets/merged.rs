@@ -151,7 +151,7 @@ impl Scene {
         if was_out_of_sight {
             self.merger = Merger::default();
         }
-        self.merger.connects(side, self.now);
+        self.merger.connects(side, self.now, self.now);
         if was_out_of_sight {
             self.house.is_shown(&Snapshot::default());
         }
