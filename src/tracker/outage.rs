@@ -235,6 +235,9 @@ impl Tracker {
                 self.ringing_channel_gone(at, &peer);
             }
         }
+        let channels = &self.topology.channels;
+        self.ringing
+            .forget_callers(|caller| channels.contains_key(caller));
     }
 
     /// Whether the PBX is out of sight.

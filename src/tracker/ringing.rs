@@ -63,6 +63,11 @@ impl Ringing {
             .min()
     }
 
+    /// Forgets which calls those began to ring for that are not there any more.
+    pub(super) fn forget_callers(&mut self, is_there: impl Fn(&ChannelId) -> bool) {
+        self.numbers.retain(|caller, _| is_there(caller));
+    }
+
     /// What was concluded of the attempts that are under way.
     fn told(&self) -> impl Iterator<Item = &Told> {
         self.attempts.values().filter_map(|attempt| attempt.told.as_ref())
