@@ -22,7 +22,7 @@ pub(super) struct Ringing {
     attempts: BTreeMap<ChannelId, Attempt>,
     /// The number a call will have, by the channel of the phone that calls; where none does, by the one that
     /// is dialled.
-    numbers: BTreeMap<ChannelId, CallNumber>,
+    pub(super) numbers: BTreeMap<ChannelId, CallNumber>,
 }
 
 #[derive(Debug, Default)]
