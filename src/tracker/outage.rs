@@ -237,7 +237,8 @@ impl Tracker {
         }
         let channels = &self.topology.channels;
         self.ringing
-            .forget_callers(|caller| channels.contains_key(caller));
+            .numbers
+            .retain(|calling, _| channels.contains_key(calling));
     }
 
     /// Whether the PBX is out of sight.
@@ -258,5 +259,32 @@ impl Tracker {
                 .all(|conclusion| conclusion.what == What::Bye)
         );
         std::mem::take(&mut self.conclusions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tracker::event::{ChannelInfo, DialProgress};
+    use crate::tracker::{EndpointMap, Patience};
+
+    #[test]
+    fn of_who_called_and_is_gone_after_an_outage_nothing_is_kept() {
+        let mut tracker = Tracker::new(EndpointMap::default(), Patience::default());
+        let rings = PbxEvent::Dial {
+            caller: Some(ChannelInfo::named("1", "PJSIP/1001-00000001")),
+            peer: ChannelInfo::named("2", "PJSIP/1002-00000002"),
+            progress: DialProgress::Ringing,
+            forwarded: None,
+        };
+        let at = Moment::from_micros(1);
+        tracker.handle(at, &rings);
+        assert_eq!(tracker.ringing.numbers.len(), 1);
+        tracker.suspend();
+        tracker.resume(at, &Snapshot::default(), &[]);
+        assert_eq!(
+            (tracker.ringing.numbers.len(), tracker.ringing.dialled()),
+            (0, Vec::new())
+        );
     }
 }

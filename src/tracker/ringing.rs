@@ -22,7 +22,7 @@ pub(super) struct Ringing {
     attempts: BTreeMap<ChannelId, Attempt>,
     /// The number a call will have, by the channel of the phone that calls; where none does, by the one that
     /// is dialled.
-    numbers: BTreeMap<ChannelId, CallNumber>,
+    pub(super) numbers: BTreeMap<ChannelId, CallNumber>,
 }
 
 #[derive(Debug, Default)]
@@ -61,11 +61,6 @@ impl Ringing {
             .map(|told| told.call);
         told.chain(channels().filter_map(|id| self.numbers.get(id).copied()))
             .min()
-    }
-
-    /// Forgets which calls those began to ring for that are not there any more.
-    pub(super) fn forget_callers(&mut self, is_there: impl Fn(&ChannelId) -> bool) {
-        self.numbers.retain(|caller, _| is_there(caller));
     }
 
     /// What was concluded of the attempts that are under way.
