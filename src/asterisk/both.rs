@@ -104,8 +104,7 @@ impl<A: Interface, B: Interface> Both<A, B> {
             tokio::select! {
                 biased;
                 () = closed.closed() => break,
-                Some(report) = of_manager.recv() => teller.tell(Side::Ami, report).await,
-                Some(report) = of_ari.recv() => teller.tell(Side::Ari, report).await,
+                (side, report) = next(&mut of_ari, &mut of_manager) => teller.tell(side, report).await,
                 () = due(teller.merger.next_deadline(), teller.clock) => teller.release().await,
                 _ = requests.next() => teller.renew(),
                 _ = settling.tick() => teller.settle(),
@@ -114,6 +113,18 @@ impl<A: Interface, B: Interface> Both<A, B> {
         // They end by themselves, since nobody takes their reports.
         drop((of_ari, of_manager));
         let _ = tokio::join!(ari, ami);
+    }
+}
+
+/// What either says next, without a preference; never, when both are silent for good. May be dropped while it waits.
+async fn next(
+    of_ari: &mut mpsc::Receiver<PbxReport>,
+    of_manager: &mut mpsc::Receiver<PbxReport>,
+) -> (Side, PbxReport) {
+    tokio::select! {
+        Some(report) = of_ari.recv() => (Side::Ari, report),
+        Some(report) = of_manager.recv() => (Side::Ami, report),
+        else => std::future::pending().await,
     }
 }
 

@@ -12,7 +12,7 @@ use super::comparisons::{Answer, Questions};
 use super::counters::Counters;
 use super::interface::{Asker as _, Heard, Interface, Stream};
 use super::loss::Loss;
-use super::renewal::{Renewal, Restraint};
+use super::renewal::{Renewal, Requests, Restraint};
 use super::tuning::Tuning;
 use crate::clock::Clock;
 use crate::model::{Moment, PbxName};
@@ -128,9 +128,12 @@ impl<I: Interface> Connector<I> {
         self.counters.count_connection();
         let knows_endpoints =
             matches!(&news, PbxNews::Known { snapshot, .. } if !snapshot.endpoints.is_empty());
+        // Whoever hears of the connection may ask at once for another one.
+        let requests = self.renewal.listen();
         reporter.connected(news).await;
+        let questions = Questions::to(stream.asker(), knows_endpoints, self.clock, &self.tuning);
         let loss = self
-            .follow(&mut stream, knows_endpoints, reporter, restraint)
+            .follow(&mut stream, questions, requests, reporter, restraint)
             .await;
         if let Some(loss) = &loss {
             self.counters.count_loss();
@@ -182,13 +185,12 @@ impl<I: Interface> Connector<I> {
     async fn follow(
         &self,
         stream: &mut I::Stream,
-        knows_endpoints: bool,
+        mut questions: Questions<<I::Stream as Stream>::Asker>,
+        mut requests: Requests,
         reporter: &mut Reporter<'_, I>,
         restraint: &mut Restraint,
     ) -> Option<Loss> {
-        let mut questions = Questions::to(stream.asker(), knows_endpoints, self.clock, &self.tuning);
         let mut unanswered = 0;
-        let mut requests = self.renewal.listen();
         loop {
             let outcome = tokio::select! {
                 () = reporter.closed() => return None,
