@@ -160,6 +160,9 @@ fn one_of_them_may_be_cut_off_and_come_back_at_any_moment() {
         let cut = Side::BOTH[random.random_range(0..2)];
         let from = random.random_range(0..all.len());
         let until = random.random_range(from..=all.len());
+        // It hears everything from then on, and has taken its picture a little or much later.
+        let known = random.random_range(until..=all.len());
+        let (mut since, mut meanwhile) = (Moment::default(), Vec::new());
         let mut merger = Merger::default();
         for side in Side::BOTH {
             merger.connects(side, Moment::default(), Moment::default());
@@ -175,9 +178,19 @@ fn one_of_them_may_be_cut_off_and_come_back_at_any_moment() {
                 events.extend(news.into_iter().map(|event| (at, event)));
             }
             if index == until {
-                merger.connects(cut, at, at);
+                since = at;
             }
-            if side == cut && (from..until).contains(&index) {
+            if index == known {
+                merger.connects(cut, since, at);
+                for (heard_at, event) in std::mem::take(&mut meanwhile) {
+                    let news = merger.hear(cut, heard_at, event);
+                    events.extend(news.into_iter().map(|event| (at, event)));
+                }
+            }
+            if side == cut && (from..known).contains(&index) {
+                if index >= until {
+                    meanwhile.push((at, event));
+                }
                 continue;
             }
             let news = merger.hear(side, at, event);

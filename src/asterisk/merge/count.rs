@@ -15,8 +15,14 @@ pub(super) struct Count {
     /// When the last of them were passed on, in order.
     times: VecDeque<Moment>,
     said: [u32; 2],
-    /// What this one did not say for too long, and when that was found; it may come yet, and is no news then.
-    given_up: [(u32, Moment); 2],
+    late: [Late; 2],
+}
+
+/// What one of them did not say, and nobody waits for any more. If it comes all the same until then, it is no news.
+#[derive(Clone, Copy, Debug, Default)]
+struct Late {
+    count: u32,
+    until: Moment,
 }
 
 /// What one of the two said again while it was only listened to, thing by thing.
@@ -36,9 +42,7 @@ impl Count {
             self.said[own] += 1;
             return false;
         }
-        let (late, found_at) = &mut self.given_up[own];
-        if *late > 0 && at <= *found_at + LATE_MAX {
-            *late -= 1;
+        if self.late[own].comes(at) {
             return false;
         }
         self.said[own] += 1;
@@ -75,10 +79,15 @@ impl Count {
     /// It says it once more, as it was heard then. Whether that is news: the other one has not said it at about that
     /// time, and what it says `since` then was not all heard.
     pub(super) fn say_again(&mut self, walk: &mut Walk, at: Moment, since: Moment) -> bool {
-        while walk.walked < walk.of && self.time(walk.walked) + TOGETHER < at {
+        let apart = |number| {
+            let passed_at = self.time(number);
+            passed_at.since(at).max(at.since(passed_at))
+        };
+        // Of those that are passed over, this one did not hear: it was not connected yet.
+        while walk.walked + 1 < walk.of && apart(walk.walked + 1) < apart(walk.walked) {
             walk.walked += 1;
         }
-        if walk.walked < walk.of && self.time(walk.walked) <= at + TOGETHER {
+        if walk.walked < walk.of && apart(walk.walked) <= TOGETHER {
             walk.walked += 1;
             return false;
         }
@@ -89,15 +98,17 @@ impl Count {
         is_news
     }
 
-    /// It has said all that it heard meanwhile. What was passed on `since` then and was not among that, it is still to
-    /// say.
-    pub(super) fn catches_up(&mut self, side: Side, walk: Walk, since: Moment) {
+    /// It has said all that it heard meanwhile. What was passed on a moment ago and was not among that, it is about to
+    /// say, or did not hear.
+    pub(super) fn catches_up(&mut self, side: Side, walk: Walk, at: Moment) {
         let own = side as usize;
-        let to_come = (walk.walked..walk.of)
-            .filter(|number| self.time(*number) > since)
-            .count();
-        self.said[own] = self.passed - u32::try_from(to_come).unwrap_or(self.passed);
-        self.given_up[own] = Default::default();
+        let a_moment_ago = at.before(TOGETHER);
+        let to_come = (walk.walked..walk.of).filter(|number| self.time(*number) > a_moment_ago);
+        self.late[own] = Late {
+            count: u32::try_from(to_come.count()).unwrap_or(u32::MAX),
+            until: at + TOGETHER,
+        };
+        self.said[own] = self.passed;
     }
 
     /// How many this one did not say, though it has said what came long afterwards, and when the first of them was
@@ -113,13 +124,12 @@ impl Count {
             return None;
         }
         self.said[own] += lacking;
-        let (late, found_at) = &mut self.given_up[own];
-        *late = if at <= *found_at + LATE_MAX {
-            *late + lacking
-        } else {
-            lacking
+        let late = &mut self.late[own];
+        let before = if at <= late.until { late.count } else { 0 };
+        *late = Late {
+            count: before.saturating_add(lacking),
+            until: at + LATE_MAX,
         };
-        *found_at = at;
         Some((lacking, first))
     }
 
@@ -129,8 +139,17 @@ impl Count {
         let last = self.times.back().copied().unwrap_or_default();
         is_long_ago(last)
             && (0..2).all(|own| {
-                let (late, found_at) = self.given_up[own];
-                (self.said[own] == self.passed || !connected[own]) && (late == 0 || is_long_ago(found_at))
+                let has_said = self.said[own] == self.passed || !connected[own];
+                has_said && (self.late[own].count == 0 || self.late[own].until < at)
             })
+    }
+}
+
+impl Late {
+    /// Whether it is one of them that comes now.
+    fn comes(&mut self, at: Moment) -> bool {
+        let is_late = self.count > 0 && at <= self.until;
+        self.count -= u32::from(is_late);
+        is_late
     }
 }

@@ -240,7 +240,6 @@ impl Merger {
         let told_until = until.min(self.heard_until[other]).before(TOGETHER);
         let told_from = self.connected[other].unwrap_or_default();
         let settled = told_until.max(told_from);
-        let to_come_since = until.before(TOGETHER);
         let mut walks = BTreeMap::new();
         let mut news = Vec::new();
         for (at, mut event) in kept {
@@ -252,7 +251,7 @@ impl Merger {
         for (of, account) in &mut self.accounts {
             for (thing, count) in &mut account.things {
                 let walk = walks.remove(&(of.clone(), thing.clone()));
-                count.catches_up(side, walk.unwrap_or_else(|| count.walk()), to_come_since);
+                count.catches_up(side, walk.unwrap_or_else(|| count.walk()), until);
             }
         }
         news
