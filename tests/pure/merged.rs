@@ -314,6 +314,21 @@ fn what_one_heard_while_it_was_connecting_slowly_is_no_news_when_the_other_one_t
 }
 
 #[test]
+fn what_happens_again_and_again_is_told_each_time_also_when_one_comes_back() {
+    let mut merger = over_ari();
+    for second in 0..100 {
+        assert_eq!(merger.hear(Side::Ari, at(second * 100), held()), [held()]);
+    }
+    merger.connects(Side::Ami, at(8_000), at(10_000));
+    for second in 80..100 {
+        assert_eq!(merger.hear(Side::Ami, at(second * 100 + 10), held()), []);
+    }
+    assert_eq!(merger.release(at(10_500)), []);
+    assert_eq!(merger.hear(Side::Ami, at(12_000), held()), [held()]);
+    assert_eq!(merger.hear(Side::Ari, at(12_010), held()), []);
+}
+
+#[test]
 fn what_one_heard_before_the_other_one_did_is_in_the_picture_of_that() {
     let mut merger = Merger::default();
     merger.connects(Side::Ari, at(1_000), at(2_000));

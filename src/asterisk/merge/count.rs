@@ -69,9 +69,10 @@ impl Count {
     }
 
     /// One that came back is about to say what it heard meanwhile.
-    pub(super) const fn walk(&self) -> Walk {
+    pub(super) fn walk(&self) -> Walk {
+        let remembered = u32::try_from(self.times.len()).unwrap_or(self.passed);
         Walk {
-            walked: 0,
+            walked: self.passed.saturating_sub(remembered),
             of: self.passed,
         }
     }
