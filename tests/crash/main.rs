@@ -101,5 +101,12 @@ async fn the_folder_of_files_survives_a_power_cut_as_soon_as_the_relay_serves() 
 #[tokio::test]
 async fn a_disk_that_only_says_it_syncs_loses_what_was_accepted_and_that_is_found() {
     let report = run(Trouble::Lies, 6).await.expect("it needs no permission");
-    assert!(report.counts.lost + report.counts.files_lost > 0, "{report}");
+    // What was written in another order than it was synced may also be no database at all.
+    let is_broken = report.complaints.iter().any(|it| it.contains("cannot be used"));
+    let lost = report.counts.lost + report.counts.files_lost;
+    assert!(
+        lost > 0 || is_broken,
+        "{report}\n{}",
+        report.complaints.join("\n")
+    );
 }
