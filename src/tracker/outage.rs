@@ -73,7 +73,6 @@ impl Tracker {
             self.apply(at, event);
         }
         self.parted_unseen.clear();
-        self.seat_those_named_again();
         // Judged without patience: what cannot be proved now is not proved later either.
         for number in self.unproved_transfers() {
             self.end(at, number, Because::NotProved);
@@ -114,18 +113,6 @@ impl Tracker {
             left_behind.extend(others);
         }
         self.left_behind.retain(|_, calls| !calls.is_empty());
-    }
-
-    /// A party's channel that the snapshot does not have, and that was spoken of meanwhile all the same, is known
-    /// anew: it is still that party's, and its end is one for the call.
-    fn seat_those_named_again(&mut self) {
-        for (number, call) in &self.calls.standing {
-            for id in call.parties.values().flat_map(|party| &party.channels) {
-                if let Some(channel) = self.topology.channels.get_mut(id) {
-                    channel.call.get_or_insert(*number);
-                }
-            }
-        }
     }
 
     /// Pending transfers whose transferee now sits with someone, or with nobody, where the transfer does not
