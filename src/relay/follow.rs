@@ -177,6 +177,14 @@ impl Relay {
         }
     }
 
+    /// The call is over, or part of another one: who still rings or calls for it does so no more.
+    pub(super) fn all_ringing_over(&mut self, key: &Key) {
+        if let Some(ringing) = self.ringing.get(key) {
+            let phones: Vec<Phone> = ringing.rings.iter().map(|ring| ring.phone.clone()).collect();
+            self.ringing_over(key, &phones);
+        }
+    }
+
     /// These phones talk now: their ringing ended well, and is no news.
     pub(super) fn answered(&mut self, key: &Key, phones: &[Phone]) {
         if let Some(ringing) = self.ringing.get_mut(key) {
@@ -429,10 +437,7 @@ impl Relay {
         }
         call.ended_at = Some(now);
         self.numbers.remove(&key);
-        if let Some(ringing) = self.ringing.get(&key) {
-            let ringing: Vec<Phone> = ringing.rings.iter().map(|ring| ring.phone.clone()).collect();
-            self.ringing_over(&key, &ringing);
-        }
+        self.all_ringing_over(&key);
         for phone in &told {
             self.tell_status(id, phone, Status::Bye);
             self.hand_over_the_rest(id, phone);

@@ -32,6 +32,7 @@ impl Relay {
     ) {
         let gone_key = (key.0.clone(), absorbed);
         let gone = self.numbers.get(&gone_key).cloned();
+        self.all_ringing_over(&gone_key);
         if let Some(gone) = &gone {
             self.say_bye_of(gone);
         }

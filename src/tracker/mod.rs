@@ -53,7 +53,7 @@ pub use endpoints::{EndpointMap, EndpointMapError};
 pub use event::{PbxEvent, Snapshot};
 
 use crate::model::{BridgeId, ChannelId, Moment};
-use calls::Calls;
+use calls::{Call, Calls};
 use compare::Comparing;
 use ringing::Ringing;
 use topology::Topology;
@@ -305,6 +305,15 @@ impl Tracker {
     }
 
     fn on_channel_gone(&mut self, at: Moment, channel: &ChannelId) {
+        // A party may have a channel that is not active in its call: one that got another phone's name, or that was
+        // named again after a snapshot without it.
+        let is_of = |call: &Call| {
+            call.parties
+                .values()
+                .any(|party| party.channels.contains(channel))
+        };
+        let calls = self.calls.standing.iter().filter(|(_, call)| is_of(call));
+        self.dirty.calls.extend(calls.map(|(number, _)| *number));
         self.touch_calls_of(channel);
         // Those who met elsewhere need not wait for it.
         let call = self.topology.channels.get(channel).and_then(|known| known.call);

@@ -73,7 +73,6 @@ impl Tracker {
             self.apply(at, event);
         }
         self.parted_unseen.clear();
-        self.seat_those_named_again();
         // Judged without patience: what cannot be proved now is not proved later either.
         for number in self.unproved_transfers() {
             self.end(at, number, Because::NotProved);
@@ -92,7 +91,8 @@ impl Tracker {
         std::mem::take(&mut self.conclusions)
     }
 
-    /// A channel that consulted was in two calls at once. It is active in the one where it sits now.
+    /// A channel that consulted was in two calls at once. It is active in the one where it sits now. Of those that are gone
+    /// nothing is kept.
     fn seat_adopted(&mut self) {
         for (id, calls) in std::mem::take(&mut self.adopted) {
             let Some(channel) = self.topology.channels.get_mut(&id) else {
@@ -113,19 +113,9 @@ impl Tracker {
             let left_behind = self.left_behind.entry(id).or_default();
             left_behind.extend(others);
         }
-        self.left_behind.retain(|_, calls| !calls.is_empty());
-    }
-
-    /// A party's channel that the snapshot does not have, and that was spoken of meanwhile all the same, is known
-    /// anew: it is still that party's, and its end is one for the call.
-    fn seat_those_named_again(&mut self) {
-        for (number, call) in &self.calls.standing {
-            for id in call.parties.values().flat_map(|party| &party.channels) {
-                if let Some(channel) = self.topology.channels.get_mut(id) {
-                    channel.call.get_or_insert(*number);
-                }
-            }
-        }
+        let channels = &self.topology.channels;
+        self.left_behind
+            .retain(|id, calls| !calls.is_empty() && channels.contains_key(id));
     }
 
     /// Pending transfers whose transferee now sits with someone, or with nobody, where the transfer does not
@@ -265,7 +255,8 @@ impl Tracker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tracker::event::{ChannelInfo, DialProgress};
+    use crate::model::BridgeId;
+    use crate::tracker::event::{BridgeInfo, ChannelInfo, DialProgress};
     use crate::tracker::{EndpointMap, Patience};
 
     #[test]
@@ -286,5 +277,26 @@ mod tests {
             (tracker.ringing.numbers.len(), tracker.ringing.dialled()),
             (0, Vec::new())
         );
+    }
+
+    #[test]
+    fn of_who_consulted_and_is_gone_after_an_outage_nothing_is_kept() {
+        let mut tracker = Tracker::new(EndpointMap::default(), Patience::default());
+        let enters = |phone: &str, bridge: &str| PbxEvent::Entered {
+            bridge: BridgeInfo {
+                id: BridgeId::new(bridge),
+                kind: BridgeKind::Mixing,
+                conference: false,
+            },
+            channel: ChannelInfo::named(phone, &format!("PJSIP/{phone}-0000000{phone}")),
+        };
+        let at = Moment::from_micros(1);
+        for (phone, bridge) in [("1", "a"), ("2", "a"), ("1", "b"), ("3", "b")] {
+            tracker.handle(at, &enters(phone, bridge));
+        }
+        assert_eq!(tracker.left_behind.len(), 1);
+        tracker.suspend();
+        tracker.resume(at, &Snapshot::default(), &[]);
+        assert_eq!(tracker.left_behind.len(), 0);
     }
 }

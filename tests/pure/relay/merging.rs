@@ -398,3 +398,18 @@ fn a_key_of_one_call_replaces_nothing_that_was_written_in_the_other() {
     assert_eq!(bob.heard().len(), 3);
     carol.gets(&["parties c1/e4 talking with 1001,1002*"]);
 }
+
+#[test]
+fn who_still_calls_for_a_call_that_became_part_of_another_one_calls_no_more() {
+    let stage = Stage::new();
+    stage.call(1, &["1001", "1002"]);
+    let erin = stage.terminal("1005");
+    erin.links_and_waits();
+    erin.gets(&["linked 1005 desk []"]);
+    // 1003 picks up what 1005 calls 1004 for.
+    stage.rings(2, "1005", "1004");
+    stage.call(2, &["1003", "1004"]);
+    erin.gets(&["ringing out c1 with 1004"]);
+    stage.merges(1, 2);
+    erin.gets(&["ringing_over c1"]);
+}

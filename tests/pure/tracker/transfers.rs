@@ -1,8 +1,8 @@
 //! Transfers (semantics §6).
 
-use callrelay::model::BridgeId;
+use callrelay::model::{BridgeId, ChannelId};
 use callrelay::tracker::PbxEvent;
-use callrelay::tracker::event::DialProgress;
+use callrelay::tracker::event::{ChannelInfo, DialProgress};
 
 use crate::switch::{Switch, bridge, channel};
 
@@ -454,4 +454,25 @@ fn who_was_sent_on_and_is_gone_before_that_is_reported_ends_the_call() {
     switch.transfers_blind("1001-a", "1002-a", "1003", true);
     switch.says(&["bye 1 []"]);
     switch.gone("1001-a");
+}
+
+#[test]
+fn a_transferee_with_a_channel_that_got_the_transferers_name_ends_the_call_when_it_goes() {
+    let mut switch = Switch::new();
+    switch.two_talk();
+    let named_anew = PbxEvent::Entered {
+        bridge: bridge("b1"),
+        channel: ChannelInfo {
+            id: ChannelId::new("1002-a"),
+            ..channel("1001-b")
+        },
+    };
+    switch.enters("1002-b", "b1");
+    switch.tells(&named_anew);
+    switch.transfers_blind("1001-a", "1002-b", "1003", true);
+    switch.says(&["transferring 1 [1002] by 1001"]);
+    for name in ["1001-a", "1002-b", "1002-a"] {
+        switch.gone(name);
+    }
+    switch.says(&["bye 1 []"]);
 }
