@@ -305,15 +305,7 @@ impl Tracker {
     }
 
     fn on_channel_gone(&mut self, at: Moment, channel: &ChannelId) {
-        // A party may have a channel that is not active in its call: one that got another phone's name, or that was
-        // named again after a snapshot without it.
-        let is_of = |call: &Call| {
-            call.parties
-                .values()
-                .any(|party| party.channels.contains(channel))
-        };
-        let calls = self.calls.standing.iter().filter(|(_, call)| is_of(call));
-        self.dirty.calls.extend(calls.map(|(number, _)| *number));
+        self.touch_calls_that_count(channel);
         self.touch_calls_of(channel);
         // Those who met elsewhere need not wait for it.
         let call = self.topology.channels.get(channel).and_then(|known| known.call);
@@ -328,6 +320,17 @@ impl Tracker {
             self.dirty.bridges.extend(known.bridge);
         }
         self.ringing_channel_gone(at, channel);
+    }
+
+    /// A party may have a channel that is not active in its call: one that got another phone's name, or that was named
+    /// again after a snapshot without it.
+    fn touch_calls_that_count(&mut self, channel: &ChannelId) {
+        let is_of = |call: &Call| {
+            let mut parties = call.parties.values();
+            parties.any(|party| party.channels.contains(channel))
+        };
+        let calls = self.calls.standing.iter().filter(|(_, call)| is_of(call));
+        self.dirty.calls.extend(calls.map(|(number, _)| *number));
     }
 
     fn on_bridge_gone(&mut self, bridge: &BridgeId) {
