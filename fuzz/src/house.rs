@@ -345,49 +345,15 @@ impl Named {
     }
 
     fn note(&mut self, event: &PbxEvent) {
+        for info in event.channels() {
+            self.channel(info);
+        }
         match event {
-            PbxEvent::ChannelSeen(info) | PbxEvent::Hold(info) | PbxEvent::Unhold(info) => self.channel(info),
-            PbxEvent::ChannelGone(_) | PbxEvent::BridgeGone(_) => {}
-            PbxEvent::BridgeSeen(bridge) => drop(self.bridges.insert(bridge.id.clone())),
-            PbxEvent::Entered { bridge, channel } | PbxEvent::Left { bridge, channel } => {
-                self.channel(channel);
-                self.bridges.insert(bridge.id.clone());
-            }
+            PbxEvent::BridgeSeen(bridge)
+            | PbxEvent::Entered { bridge, .. }
+            | PbxEvent::Left { bridge, .. } => drop(self.bridges.insert(bridge.id.clone())),
             PbxEvent::Merged { into, from } => self.bridges.extend([into.id.clone(), from.id.clone()]),
-            PbxEvent::Dial {
-                caller,
-                peer,
-                forwarded,
-                ..
-            } => {
-                caller
-                    .iter()
-                    .chain([peer])
-                    .chain(forwarded)
-                    .for_each(|info| self.channel(info));
-            }
-            PbxEvent::BlindTransfer {
-                transferer,
-                transferee,
-                ..
-            } => {
-                [transferer]
-                    .into_iter()
-                    .chain(transferee)
-                    .for_each(|info| self.channel(info));
-            }
-            PbxEvent::AttendedTransfer {
-                first_leg,
-                second_leg,
-                transferee,
-                target,
-                ..
-            } => {
-                let legs = [first_leg, second_leg].into_iter();
-                legs.chain(transferee)
-                    .chain(target)
-                    .for_each(|info| self.channel(info));
-            }
+            _ => {}
         }
     }
 }

@@ -87,7 +87,7 @@ impl<A: Interface, B: Interface> Both<A, B> {
             reports,
             clock: self.clock,
             latest: Moment::default(),
-            compared_by_ari_at: Moment::default(),
+            pictures: Pictures::default(),
             renewals: [self.ari.renewal(), self.ami.renewal()],
             renewing: None,
             disagreements: self.disagreements,
@@ -136,6 +136,22 @@ async fn due(deadline: Option<Moment>, clock: Clock) {
     }
 }
 
+/// Both ask the same questions, and one answer is enough: that of ARI, as long as there is one.
+#[derive(Debug, Default)]
+struct Pictures {
+    of_ari_at: Moment,
+}
+
+impl Pictures {
+    fn is_wanted(&mut self, side: Side, hears_ari: bool, at: Moment) -> bool {
+        if side == Side::Ari {
+            self.of_ari_at = at;
+            return true;
+        }
+        !hears_ari || self.of_ari_at + COMPARED_MAX < at
+    }
+}
+
 /// Lets a few lines a minute be logged.
 #[derive(Debug, Default)]
 struct Lines {
@@ -160,7 +176,7 @@ struct Teller {
     clock: Clock,
     /// The moment of the last report; none may be earlier.
     latest: Moment,
-    compared_by_ari_at: Moment,
+    pictures: Pictures,
     renewals: [Renewal; 2],
     /// Whose turn it is to connect anew after the other one has.
     renewing: Option<Side>,
@@ -187,22 +203,14 @@ impl Teller {
                 self.send(at, PbxNews::AtOnce(news.collect())).await;
             }
             PbxNews::Compared { .. } => {
-                if self.is_wanted(side, at) {
+                let hears_ari = self.merger.hears(Side::Ari);
+                if self.pictures.is_wanted(side, hears_ari, at) {
                     self.send(at, news).await;
                 }
             }
             PbxNews::Endpoints(_) => self.send(at, news).await,
             PbxNews::Lost { reason, heard_until } => self.loses(side, at, reason, heard_until).await,
         }
-    }
-
-    /// Both ask the same questions, and one answer is enough: that of ARI, as long as there is one.
-    fn is_wanted(&mut self, side: Side, at: Moment) -> bool {
-        if side == Side::Ari {
-            self.compared_by_ari_at = at;
-            return true;
-        }
-        !self.merger.hears(Side::Ari) || self.compared_by_ari_at + COMPARED_MAX < at
     }
 
     async fn connects(
@@ -324,5 +332,35 @@ impl Teller {
         };
         // Fails only if nobody takes the reports any more, which is noticed everywhere.
         let _ = self.reports.send(report).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_micros(seconds * 1_000_000)
+    }
+
+    #[test]
+    fn amis_pictures_are_wanted_when_ari_has_none() {
+        let mut pictures = Pictures::default();
+        assert!(pictures.is_wanted(Side::Ami, false, at(1)));
+        assert!(pictures.is_wanted(Side::Ari, true, at(2)));
+        assert!(!pictures.is_wanted(Side::Ami, true, at(3)));
+        assert!(!pictures.is_wanted(Side::Ami, true, at(12)));
+        assert!(pictures.is_wanted(Side::Ami, true, at(13)));
+        assert!(pictures.is_wanted(Side::Ari, true, at(14)));
+        assert!(!pictures.is_wanted(Side::Ami, true, at(15)));
+    }
+
+    #[test]
+    fn ten_lines_a_minute_are_logged() {
+        let mut lines = Lines::default();
+        let logged = |lines: &mut Lines, at| (0..100).filter(|_| lines.allow(at)).count();
+        assert_eq!(logged(&mut lines, at(100)), 10);
+        assert_eq!(logged(&mut lines, at(159)), 0);
+        assert_eq!(logged(&mut lines, at(160)), 10);
     }
 }

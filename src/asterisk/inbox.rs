@@ -160,3 +160,40 @@ impl<W: Weigh> Inbox<W> {
         loss
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many bytes.
+    #[derive(Debug)]
+    struct Word(usize);
+
+    impl Weigh for Word {
+        fn bytes(&self) -> usize {
+            self.0
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waits_has_a_bound_in_bytes_and_what_was_taken_does_not_wait() {
+        let (handed, intake) = oneshot::channel();
+        let mut inbox = Inbox::spawn(100, Clock::start(), |intake, closing| async move {
+            handed.send(intake).unwrap();
+            let _ = closing.await;
+            Loss::Closed
+        });
+        let intake: Intake<Word> = intake.await.unwrap();
+        let at = intake.hears();
+        for _ in 0..3 {
+            intake.put(at, Word(QUEUE_BYTES_MAX)).unwrap();
+            assert_eq!(inbox.next().await.unwrap().word.0, QUEUE_BYTES_MAX);
+        }
+        intake.put(at, Word(QUEUE_BYTES_MAX)).unwrap();
+        let too_much = intake.put(at, Word(1)).unwrap_err();
+        assert_eq!(
+            too_much.to_string(),
+            "more than 100 messages, or 67108864 bytes, were waiting to be translated"
+        );
+    }
+}

@@ -81,22 +81,11 @@ pub(super) fn cut(text: &mut String, bytes_max: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tracker::event::{ChannelState, NumberAndName};
 
     fn of(id: &str, caller: &str) -> Option<ChannelInfo> {
-        channel(ChannelInfo {
-            id: ChannelId::new(id),
-            name: "PJSIP/1001-00000001".to_owned(),
-            state: ChannelState::Up,
-            caller: NumberAndName {
-                number: "1001".to_owned(),
-                name: caller.to_owned(),
-            },
-            connected: NumberAndName::default(),
-            app_name: String::new(),
-            app_data: String::new(),
-            protocol_id: String::new(),
-        })
+        let mut info = ChannelInfo::named(id, "PJSIP/1001-00000001");
+        caller.clone_into(&mut info.caller.name);
+        channel(info)
     }
 
     #[test]

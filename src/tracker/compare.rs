@@ -274,48 +274,27 @@ impl<'a> Picture<'a> {
 impl Comparing {
     /// Something was reported: what it names is not compared with a picture from before.
     pub(super) fn note(&mut self, at: Moment, event: &PbxEvent) {
-        let mut channel = |info: &ChannelInfo| self.touch(at, Thing::Channel(info.id.clone()));
+        for channel in event.channels() {
+            self.touch(at, Thing::Channel(channel.id.clone()));
+        }
         match event {
-            PbxEvent::ChannelSeen(info) | PbxEvent::Hold(info) | PbxEvent::Unhold(info) => channel(info),
             PbxEvent::ChannelGone(id) => self.touch(at, Thing::Channel(id.clone())),
-            PbxEvent::BridgeSeen(info) => self.touch(at, Thing::Bridge(info.id.clone())),
             PbxEvent::BridgeGone(id) => self.touch(at, Thing::Bridge(id.clone())),
-            PbxEvent::Entered {
-                bridge,
-                channel: info,
-            }
-            | PbxEvent::Left {
-                bridge,
-                channel: info,
-            } => {
-                channel(info);
+            PbxEvent::BridgeSeen(bridge)
+            | PbxEvent::Entered { bridge, .. }
+            | PbxEvent::Left { bridge, .. } => {
                 self.touch(at, Thing::Bridge(bridge.id.clone()));
             }
             PbxEvent::Merged { into, from } => {
                 self.touch(at, Thing::Bridge(into.id.clone()));
                 self.touch(at, Thing::Bridge(from.id.clone()));
             }
-            PbxEvent::Dial {
-                caller,
-                peer,
-                forwarded,
-                ..
-            } => caller.iter().chain([peer]).chain(forwarded).for_each(channel),
-            PbxEvent::BlindTransfer {
-                transferer,
-                transferee,
-                ..
-            } => [transferer].into_iter().chain(transferee).for_each(channel),
-            PbxEvent::AttendedTransfer {
-                first_leg,
-                second_leg,
-                transferee,
-                target,
-                ..
-            } => {
-                let legs = [first_leg, second_leg].into_iter();
-                legs.chain(transferee).chain(target).for_each(channel);
-            }
+            PbxEvent::ChannelSeen(_)
+            | PbxEvent::Hold(_)
+            | PbxEvent::Unhold(_)
+            | PbxEvent::Dial { .. }
+            | PbxEvent::BlindTransfer { .. }
+            | PbxEvent::AttendedTransfer { .. } => {}
         }
     }
 

@@ -193,3 +193,70 @@ pub enum PbxEvent {
         success: bool,
     },
 }
+
+impl PbxEvent {
+    /// The channels that it describes. One that is gone is only named.
+    #[must_use]
+    pub fn channels(&self) -> Vec<&ChannelInfo> {
+        match self {
+            Self::ChannelGone(_) | Self::BridgeSeen(_) | Self::BridgeGone(_) | Self::Merged { .. } => {
+                Vec::new()
+            }
+            Self::ChannelSeen(info) | Self::Hold(info) | Self::Unhold(info) => vec![info],
+            Self::Entered { channel, .. } | Self::Left { channel, .. } => vec![channel],
+            Self::Dial {
+                caller,
+                peer,
+                forwarded,
+                ..
+            } => caller.iter().chain([peer]).chain(forwarded).collect(),
+            Self::BlindTransfer {
+                transferer,
+                transferee,
+                ..
+            } => [transferer].into_iter().chain(transferee).collect(),
+            Self::AttendedTransfer {
+                first_leg,
+                second_leg,
+                transferee,
+                target,
+                ..
+            } => {
+                let legs = [first_leg, second_leg].into_iter();
+                legs.chain(transferee).chain(target).collect()
+            }
+        }
+    }
+
+    /// The same ones, to be put right.
+    pub fn channels_mut(&mut self) -> Vec<&mut ChannelInfo> {
+        match self {
+            Self::ChannelGone(_) | Self::BridgeSeen(_) | Self::BridgeGone(_) | Self::Merged { .. } => {
+                Vec::new()
+            }
+            Self::ChannelSeen(info) | Self::Hold(info) | Self::Unhold(info) => vec![info],
+            Self::Entered { channel, .. } | Self::Left { channel, .. } => vec![channel],
+            Self::Dial {
+                caller,
+                peer,
+                forwarded,
+                ..
+            } => caller.iter_mut().chain([peer]).chain(forwarded).collect(),
+            Self::BlindTransfer {
+                transferer,
+                transferee,
+                ..
+            } => [transferer].into_iter().chain(transferee).collect(),
+            Self::AttendedTransfer {
+                first_leg,
+                second_leg,
+                transferee,
+                target,
+                ..
+            } => {
+                let legs = [first_leg, second_leg].into_iter();
+                legs.chain(transferee).chain(target).collect()
+            }
+        }
+    }
+}

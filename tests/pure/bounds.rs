@@ -1,7 +1,7 @@
 //! A PBX that never ends to name others fills no memory.
 
 use callrelay::model::{BridgeId, ChannelId, Moment};
-use callrelay::tracker::event::{BridgeInfo, BridgeKind, ChannelInfo, ChannelState, NumberAndName};
+use callrelay::tracker::event::{BridgeInfo, BridgeKind, ChannelInfo};
 use callrelay::tracker::{Patience, PbxEvent, Tracker};
 
 use crate::traces;
@@ -10,16 +10,7 @@ use crate::traces;
 const MANY: u32 = 100_000;
 
 fn channel(number: u32) -> ChannelInfo {
-    ChannelInfo {
-        id: ChannelId::new(format!("c{number}")),
-        name: format!("PJSIP/{number}-00000001"),
-        state: ChannelState::Up,
-        caller: NumberAndName::default(),
-        connected: NumberAndName::default(),
-        app_name: String::new(),
-        app_data: String::new(),
-        protocol_id: String::new(),
-    }
+    ChannelInfo::named(&format!("c{number}"), &format!("PJSIP/{number}-00000001"))
 }
 
 fn bridge(number: u32) -> BridgeInfo {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use callrelay::asterisk::merge::{Disagreement, Merger, Side};
 use callrelay::asterisk::{ami, ari, recording};
-use callrelay::model::{BridgeId, ChannelId, Moment, Phone};
-use callrelay::tracker::event::{ChannelInfo, ChannelState, NumberAndName};
+use callrelay::model::{BridgeId, Moment, Phone};
+use callrelay::tracker::event::ChannelInfo;
 use callrelay::tracker::{Conclusion, Patience, PbxEvent, Tracker, What};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -267,16 +267,7 @@ fn at(millis: u64) -> Moment {
 }
 
 fn channel() -> ChannelInfo {
-    ChannelInfo {
-        id: ChannelId::new("1.1"),
-        name: "PJSIP/1001-00000001".to_owned(),
-        state: ChannelState::Up,
-        caller: NumberAndName::default(),
-        connected: NumberAndName::default(),
-        app_name: String::new(),
-        app_data: String::new(),
-        protocol_id: String::new(),
-    }
+    ChannelInfo::named("1.1", "PJSIP/1001-00000001")
 }
 
 /// The channel holds.

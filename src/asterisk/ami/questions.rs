@@ -210,6 +210,25 @@ mod tests {
     }
 
     #[test]
+    fn a_list_without_an_end_is_given_up() {
+        let desk = Desk::default();
+        let (_, _answer) = desk
+            .put(&Question::list("CoreShowChannels"), "7".to_owned())
+            .unwrap();
+        let name = "x".repeat(1024 * 1024);
+        let entry = message(&[
+            ("Event", "CoreShowChannel"),
+            ("ActionID", "7"),
+            ("Channel", &name),
+        ]);
+        let given_up = (0..100).find_map(|_| desk.take(entry.clone()).err());
+        assert_eq!(
+            given_up.unwrap().to_string(),
+            "CoreShowChannels: the answer is larger than 67108864 bytes"
+        );
+    }
+
+    #[test]
     fn nothing_is_smuggled_into_an_action() {
         let fields = vec![("Username", "x\r\n\r\nAction: Originate".to_owned())];
         let refused = Desk::default().put(&Question::plain("Login", fields), "1".to_owned());

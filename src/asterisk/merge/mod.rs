@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use self::count::{Count, Walk};
 use self::looks::{Look, Looks};
-use self::thing::{Of, Thing, channels_of, thing_of};
+use self::thing::{Of, Thing, thing_of};
 use crate::model::Moment;
 use crate::tracker::event::{ChannelInfo, PbxEvent};
 
@@ -346,7 +346,7 @@ impl Merger {
 
     /// Puts in what the other one knows of the same channels.
     fn complete(&mut self, event: &mut PbxEvent) {
-        for info in channels_of(event) {
+        for info in event.channels_mut() {
             if let Some(account) = self.account(Of::Channel(info.id.clone())) {
                 account.complete(info);
             }

@@ -111,36 +111,3 @@ const fn stage_of(progress: DialProgress) -> u8 {
         DialProgress::Failed => 3,
     }
 }
-
-/// The channels that an event describes.
-pub(super) fn channels_of(event: &mut PbxEvent) -> Vec<&mut ChannelInfo> {
-    match event {
-        PbxEvent::ChannelGone(_)
-        | PbxEvent::BridgeSeen(_)
-        | PbxEvent::BridgeGone(_)
-        | PbxEvent::Merged { .. } => Vec::new(),
-        PbxEvent::ChannelSeen(info) | PbxEvent::Hold(info) | PbxEvent::Unhold(info) => vec![info],
-        PbxEvent::Entered { channel, .. } | PbxEvent::Left { channel, .. } => vec![channel],
-        PbxEvent::Dial {
-            caller,
-            peer,
-            forwarded,
-            ..
-        } => caller.iter_mut().chain([peer]).chain(forwarded).collect(),
-        PbxEvent::BlindTransfer {
-            transferer,
-            transferee,
-            ..
-        } => [transferer].into_iter().chain(transferee).collect(),
-        PbxEvent::AttendedTransfer {
-            first_leg,
-            second_leg,
-            transferee,
-            target,
-            ..
-        } => {
-            let legs = [first_leg, second_leg].into_iter();
-            legs.chain(transferee).chain(target).collect()
-        }
-    }
-}

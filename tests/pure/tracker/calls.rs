@@ -3,7 +3,7 @@
 use callrelay::tracker::PbxEvent;
 use callrelay::tracker::event::DialProgress;
 
-use crate::switch::{Switch, channel};
+use crate::switch::{Switch, bridge, channel};
 
 #[test]
 fn two_of_five_that_are_moved_elsewhere_together_are_a_call_of_their_own() {
@@ -330,4 +330,52 @@ fn phones_that_ring_behind_local_channels_ring_for_one_call() {
     switch.enters("1003@phones-2;1", "b1");
     switch.enters("1001-a", "b1");
     switch.says(&["call 1 [1001 1003] 1001>1003"]);
+}
+
+/// Somebody outside calls with this number, and 1001 answers.
+fn called_from_outside(switch: &mut Switch, number: &str) {
+    let mut outside = channel("trunk-a");
+    number.clone_into(&mut outside.caller.number);
+    switch.tells(&PbxEvent::ChannelSeen(outside.clone()));
+    for channel in [outside, channel("1001-a")] {
+        let bridge = bridge("b1");
+        switch.tells(&PbxEvent::Entered { bridge, channel });
+    }
+}
+
+#[test]
+fn who_calls_from_outside_with_the_number_of_a_phone_that_is_told_of_later_is_nobody() {
+    let mut switch = Switch::new();
+    called_from_outside(&mut switch, "1009");
+    switch.says(&["call 1 [1001 1009]"]);
+    let mut switch = Switch::new();
+    switch
+        .tracker
+        .know_endpoints(&["1009".to_owned(), "trunk".to_owned()]);
+    called_from_outside(&mut switch, "1009");
+    switch.says(&["call 1 [1001 anonymous-trunk-a]"]);
+}
+
+#[test]
+fn whom_a_phone_dials_outside_is_known_though_it_is_not_said_every_time() {
+    let mut switch = Switch::new();
+    let mut caller = channel("1001-a");
+    caller.app_name = "Dial".to_owned();
+    caller.app_data = "PJSIP/815551234@trunk,20".to_owned();
+    switch.tells(&PbxEvent::ChannelSeen(caller));
+    // As AMI says it to who has just connected.
+    switch.tells(&PbxEvent::ChannelSeen(channel("1001-a")));
+    let mut outside = channel("trunk-a");
+    "9815551234".clone_into(&mut outside.caller.number);
+    switch.tells(&PbxEvent::Dial {
+        caller: Some(channel("1001-a")),
+        peer: outside.clone(),
+        progress: DialProgress::Begun,
+        forwarded: None,
+    });
+    for channel in [channel("1001-a"), outside] {
+        let bridge = bridge("b1");
+        switch.tells(&PbxEvent::Entered { bridge, channel });
+    }
+    switch.says(&["call 1 [1001 815551234] 1001>815551234"]);
 }
